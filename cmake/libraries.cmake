@@ -1,0 +1,14 @@
+# What comes from Debian. A module's own list is in modules.cmake; a package belongs here only when the build uses it,
+# and then in scripts/setup too.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(date REQUIRED)
+find_package(GTest REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)

@@ -1,0 +1,42 @@
+# How everything is compiled and linked. The flags are the same for every target, so that the tests can share one
+# precompiled header; a target adds definitions of its own only in its .cc files.
+
+set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=…; empty for none")
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror -fPIE -fno-omit-frame-pointer)
+add_compile_options($<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+add_link_options(-pie)
+add_compile_definitions(DUCKDB_API_NO_DEPRECATED)
+
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -gsplit-dwarf" CACHE STRING "" FORCE)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "" FORCE)
+
+if(SLUICE_SANITIZE)
+  add_compile_options(-fsanitize=${SLUICE_SANITIZE})
+  add_link_options(-fsanitize=${SLUICE_SANITIZE})
+  if(SLUICE_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+else()
+  # Assertions of the standard library stay on in release: an index out of range ends the process, it does not read on.
+  add_compile_options("$<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3;-D_GLIBCXX_ASSERTIONS>")
+  add_compile_options("$<$<CONFIG:Release>:-fstack-protector-strong>")
+  add_link_options("$<$<CONFIG:Release>:LINKER:-z,relro,-z,now,-z,noexecstack>")
+endif()
+
+# The binaries find libduckdb.so beside themselves, wherever the folder is moved.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH "$ORIGIN")
+
+find_program(SLUICE_LLD NAMES ld.lld)
+if(SLUICE_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+find_program(SLUICE_CCACHE NAMES ccache)
+if(SLUICE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_NOHASHDIR=1
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${SLUICE_CCACHE})
+endif()
