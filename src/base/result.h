@@ -75,7 +75,7 @@ class [[nodiscard]] Result {
   // REQUIRES: ok().
   T& value() & { return std::get<0>(value_); }
   const T& value() const& { return std::get<0>(value_); }
-  T&& value() && { return std::get<0>(std::move(value_)); }
+  T value() && { return std::get<0>(std::move(value_)); }  // by value: `for (x : F().value())` is then safe
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
