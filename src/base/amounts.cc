@@ -1,5 +1,5 @@
-// Durations and sizes as people write them. The arithmetic is in whole numbers, so what is written is what is meant:
-// "0.1s" is exactly 100,000 microseconds, and what does not fit is refused.
+// Durations and sizes as people write them. The arithmetic is in whole numbers, so what is written
+// is what is meant: "0.1s" is exactly 100,000 microseconds, and what does not fit is refused.
 #include <fmt/format.h>
 
 #include <array>
@@ -62,7 +62,8 @@ std::optional<uint64_t> ToNumber(std::string_view digits) {
   uint64_t number = 0;
   for (const char digit : digits) {
     if (__builtin_mul_overflow(number, 10ULL, &number)) return std::nullopt;
-    if (__builtin_add_overflow(number, static_cast<uint64_t>(digit - '0'), &number)) return std::nullopt;
+    if (__builtin_add_overflow(number, static_cast<uint64_t>(digit - '0'), &number))
+      return std::nullopt;
   }
   return number;
 }
@@ -96,15 +97,17 @@ std::optional<uint64_t> Times(const Amount& amount, uint64_t size) {
 }
 
 Error NoDuration(std::string_view text) {
-  return ConfigError({}, fmt::format("'{}' is not a duration; write a number with a unit (us, ms, s, m, h, d, "
-                                     "w), the largest first, as in 90s, 5m or 1h30m",
-                                     EscapeControl(text)));
+  return ConfigError(
+      {}, fmt::format("'{}' is not a duration; write a number with a unit (us, ms, s, m, h, d, "
+                      "w), the largest first, as in 90s, 5m or 1h30m",
+                      EscapeControl(text)));
 }
 
 Error NoBytes(std::string_view text) {
-  return ConfigError({}, fmt::format("'{}' is not a size; write a number with B, KB, MB, GB, TB (thousands) or "
-                                     "KiB, MiB, GiB, TiB (1024), as in 512MB",
-                                     EscapeControl(text)));
+  return ConfigError(
+      {}, fmt::format("'{}' is not a size; write a number with B, KB, MB, GB, TB (thousands) or "
+                      "KiB, MiB, GiB, TiB (1024), as in 512MB",
+                      EscapeControl(text)));
 }
 
 // `value` with at most `decimals` digits after the point and no zeros at the end.
@@ -120,7 +123,8 @@ std::string Short(double value, int decimals) {
 std::string FormatSeconds(uint64_t micros) {
   if (micros < 1'000) return fmt::format("{}us", micros);
   // 999,996 us would round to "1000ms": it goes to the larger unit.
-  if (micros < 999'500) return Short(static_cast<double>(micros) / 1e3, micros < 10'000 ? 1 : 0) + "ms";
+  if (micros < 999'500)
+    return Short(static_cast<double>(micros) / 1e3, micros < 10'000 ? 1 : 0) + "ms";
   return Short(static_cast<double>(micros) / 1e6, 2) + "s";
 }
 
@@ -145,8 +149,8 @@ Result<std::chrono::microseconds> ParseDuration(std::string_view text) {
 
 std::string FormatDuration(std::chrono::microseconds duration) {
   const bool negative = duration.count() < 0;
-  const uint64_t micros =
-      negative ? 0 - static_cast<uint64_t>(duration.count()) : static_cast<uint64_t>(duration.count());
+  const uint64_t micros = negative ? 0 - static_cast<uint64_t>(duration.count())
+                                   : static_cast<uint64_t>(duration.count());
   const std::string sign = negative ? "-" : "";
   if (micros == 0) return "0s";
   // 59.996 s and more would round to "60s".

@@ -1,5 +1,5 @@
-// The system's clock, and instants as text. The calendar's arithmetic is the standard library's, in UTC only; zones are
-// the business of `calendar`.
+// The system's clock, and instants as text. The calendar's arithmetic is the standard library's, in
+// UTC only; zones are the business of `calendar`.
 #include "base/clock.h"
 
 #include <fmt/format.h>

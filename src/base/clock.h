@@ -1,4 +1,5 @@
-// Time, injected: a test owns it. Only `engine`, `schedule` and `main` hold a Clock; everything else is given times.
+// Time, injected: a test owns it. Only `engine`, `schedule` and `main` hold a Clock; everything
+// else is given times.
 #pragma once
 
 #include <chrono>
@@ -13,9 +14,10 @@ using Micros = std::chrono::microseconds;  // event and wall time: microseconds 
 class Clock {  // any thread
  public:
   virtual ~Clock() = default;
-  virtual Micros Now() const = 0;                                         // wall time
-  virtual std::chrono::nanoseconds Steady() const = 0;                    // never goes back; for durations
-  virtual void Wait(std::chrono::nanoseconds, std::stop_token) const = 0;  // returns early when stop is requested
+  virtual Micros Now() const = 0;                       // wall time
+  virtual std::chrono::nanoseconds Steady() const = 0;  // never goes back; for durations
+  virtual void Wait(std::chrono::nanoseconds,
+                    std::stop_token) const = 0;  // returns early when stop is requested
 };
 
 std::unique_ptr<Clock> SystemClock();

@@ -1,4 +1,5 @@
-// Files of the local system. Every call names the path it failed on; EINTR is tried again here and nowhere else.
+// Files of the local system. Every call names the path it failed on; EINTR is tried again here and
+// nowhere else.
 #include "base/files.h"
 
 #include <fcntl.h>
@@ -84,7 +85,8 @@ class LocalFile final : public File {
   }
 
   Status Sync() override {
-    // Not tried again: after a failure the kernel may have dropped the pages, and a second fsync would lie.
+    // Not tried again: after a failure the kernel may have dropped the pages, and a second fsync
+    // would lie.
     if (::fsync(descriptor_.number()) != 0) return Failed("syncing", path_, errno);
     return Ok();
   }
@@ -134,7 +136,8 @@ class Local final : public Files {
       if (count < kStep) break;
     }
     if (bytes.size() > limit_bytes) {
-      return RejectedError(fmt::format("reading '{}': larger than the limit of {} bytes", path, limit_bytes));
+      return RejectedError(
+          fmt::format("reading '{}': larger than the limit of {} bytes", path, limit_bytes));
     }
     return bytes;
   }
@@ -153,9 +156,11 @@ class Local final : public Files {
   }
 
   Status RenameNoReplace(const std::string& from, const std::string& to) override {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return Ok();
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+      return Ok();
     if (errno != EINVAL && errno != ENOSYS) return Renaming(from, to, errno);
-    // A file system without the flag (NFS, some overlays): a link fails as atomically where the name is taken.
+    // A file system without the flag (NFS, some overlays): a link fails as atomically where the
+    // name is taken.
     if (::link(from.c_str(), to.c_str()) != 0) return Renaming(from, to, errno);
     if (::unlink(from.c_str()) != 0) return Failed("removing", from, errno);
     return Ok();
@@ -181,7 +186,8 @@ class Local final : public Files {
       return Failed("making folder", path, ENOTDIR);
     }
     const std::string parent = ParentFolder(path);
-    if (code != ENOENT || parent == path || parent == ".") return Failed("making folder", path, code);
+    if (code != ENOENT || parent == path || parent == ".")
+      return Failed("making folder", path, code);
     TRY(MakeFolders(parent));
     return MakeFolders(path);
   }
@@ -246,7 +252,7 @@ std::string ParentFolder(const std::string& path) {
 }
 
 std::string FileName(const std::string& path) {
-  const std::string plain = WithoutSlashes(path);
+  std::string plain = WithoutSlashes(path);
   const size_t slash = plain.rfind('/');
   return slash == std::string::npos || plain == "/" ? plain : plain.substr(slash + 1);
 }

@@ -1,5 +1,6 @@
-// Walks the folders a pattern can reach, one part of the pattern at a time. Only names are compared: a match never
-// backtracks over more than the last star, so a hostile pattern costs name × pattern steps at most.
+// Walks the folders a pattern can reach, one part of the pattern at a time. Only names are
+// compared: a match never backtracks over more than the last star, so a hostile pattern costs name
+// × pattern steps at most.
 #include "base/glob.h"
 
 #include <dirent.h>
@@ -15,7 +16,8 @@
 namespace sluice {
 namespace {
 
-// The length of the character at the start of `text`: a whole UTF-8 sequence, or one byte where it is none.
+// The length of the character at the start of `text`: a whole UTF-8 sequence, or one byte where it
+// is none.
 size_t CharacterLength(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
   const size_t length = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
@@ -34,7 +36,8 @@ std::string_view TakeClassCharacter(std::string_view& text) {
   return TakeCharacter(text);
 }
 
-// One [class] at the start of `pattern`, and whether `character` is in it; the length 0 where the class has no end.
+// One [class] at the start of `pattern`, and whether `character` is in it; the length 0 where the
+// class has no end.
 struct ClassMatch {
   size_t length = 0;
   bool inside = false;
@@ -118,7 +121,8 @@ Result<std::vector<Entry>> ReadFolder(const std::string& folder) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     const unsigned char type = entry->d_type;
-    entries.push_back({std::string(name), type == DT_DIR || type == DT_LNK || type == DT_UNKNOWN, type == DT_LNK});
+    entries.push_back({std::string(name), type == DT_DIR || type == DT_LNK || type == DT_UNKNOWN,
+                       type == DT_LNK});
   }
   if (errno != 0) return SystemError(fmt::format("reading folder '{}'", folder), errno);
   return entries;
@@ -183,7 +187,9 @@ class Walk {
 
 }  // namespace
 
-bool HasGlob(std::string_view pattern) { return pattern.find_first_of("*?[\\") != std::string_view::npos; }
+bool HasGlob(std::string_view pattern) {
+  return pattern.find_first_of("*?[\\") != std::string_view::npos;
+}
 
 std::string EscapeGlob(std::string_view name) {
   std::string escaped;

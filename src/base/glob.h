@@ -1,6 +1,7 @@
-// Globs over local files: * and ? within a name, [a-z] [!a-z], ** for any number of folders, \ before a character that
-// means itself. Names that begin with a dot match only a pattern that does. A pattern that matches nothing but is itself
-// the name of a file gives that file, so that "report[1].csv" can be named as it is.
+// Globs over local files: * and ? within a name, [a-z] [!a-z], ** for any number of folders,
+// \ before a character that means itself. Names that begin with a dot match only a pattern that
+// does. A pattern that matches nothing but is itself the name of a file gives that file, so that
+// "report[1].csv" can be named as it is.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@
 
 namespace sluice {
 
-// Files, not folders, sorted by name, each once. A folder that may not be read is an error, not an empty folder.
+// Files, not folders, sorted by name, each once. A folder that may not be read is an error, not an
+// empty folder.
 Result<std::vector<std::string>> ExpandGlob(const std::string& pattern);
 
 // Whether one name (no slashes) matches one part of a pattern.

@@ -16,6 +16,7 @@ struct Id {
 
 using EpochId = Id<struct EpochTag>;  // allocated by the deciding sink, unique and rising within it
 using RunId = Id<struct RunTag>;      // allocated by the ledger
-using FenceId = Id<struct FenceTag>;  // rises with every lease of a lane; a lower one may not commit
+using FenceId =
+    Id<struct FenceTag>;  // rises with every lease of a lane; a lower one may not commit
 
 }  // namespace sluice

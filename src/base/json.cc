@@ -9,7 +9,8 @@ Result<Json> ParseJson(std::string_view text) {
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
-    // The library's text repeats the place and its own number; what follows the last ": " of its head is the cause.
+    // The library's text repeats the place and its own number; what follows the last ": " of its
+    // head is the cause.
     std::string cause = error.what();
     if (const size_t from = cause.find("syntax error"); from != std::string::npos) {
       cause.erase(0, from);

@@ -1,4 +1,5 @@
-// JSON values, the door to the library that reads and writes them. Objects keep the order of their keys.
+// JSON values, the door to the library that reads and writes them. Objects keep the order of their
+// keys.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The log, and the only file that includes spdlog. One line per call, on standard error, so that standard output
-// stays what a command was asked for. Colours only on a terminal and without NO_COLOR.
+// The log, and the only file that includes spdlog. One line per call, on standard error, so that
+// standard output stays what a command was asked for. Colours only on a terminal and without
+// NO_COLOR.
 #include "base/log.h"
 
 #include <spdlog/logger.h>
@@ -39,7 +40,8 @@ std::shared_ptr<spdlog::logger> MakeLogger() {
   return logger;
 }
 
-// The process has one standard error. Never destroyed, so that threads may log while the process ends.
+// The process has one standard error. Never destroyed, so that threads may log while the process
+// ends.
 spdlog::logger& Logger() {
   static const auto* const logger = new std::shared_ptr<spdlog::logger>(MakeLogger());
   return **logger;

@@ -1,5 +1,6 @@
-// What an operator reads. ERROR: data is at risk or someone must act; WARN: recovered; INFO: a run began or ended;
-// DEBUG: for us. Normal operation says nothing at DEBUG's neighbours per row or per epoch.
+// What an operator reads. ERROR: data is at risk or someone must act; WARN: recovered; INFO: a run
+// began or ended; DEBUG: for us. Normal operation says nothing at DEBUG's neighbours per row or per
+// epoch.
 #pragma once
 
 #include <fmt/core.h>
@@ -12,7 +13,8 @@ namespace sluice {
 enum class LogLevel : unsigned char { kDebug, kInfo, kWarn, kError };
 
 void SetLogLevel(LogLevel level);
-// Writes one line to standard error: time, level, message; control characters are escaped. Any thread.
+// Writes one line to standard error: time, level, message; control characters are escaped. Any
+// thread.
 void LogLine(LogLevel level, std::string_view message);
 
 template <class... Args>

@@ -1,8 +1,9 @@
 // Errors as values. A Result holds a T or an Error; TRY unwraps one or returns the other.
 //
-// The kind of an Error says what its receiver must do, and each kind has exactly one handler: the loader of
-// files (kConfig), the row path (kData), the retry loop (kTransient), the recovery (kUnsettled), the run (the rest).
-// No exception crosses a module: a library's are caught in the file that wraps the library.
+// The kind of an Error says what its receiver must do, and each kind has exactly one handler: the
+// loader of files (kConfig), the row path (kData), the retry loop (kTransient), the recovery
+// (kUnsettled), the run (the rest). No exception crosses a module: a library's are caught in the
+// file that wraps the library.
 #pragma once
 
 #include <chrono>
@@ -39,11 +40,12 @@ struct Mark {
 
 struct [[nodiscard]] Error {
   ErrorKind kind = ErrorKind::kInternal;
-  std::string message;                       // context in the gerund first, remedy last; no trailing newline
-  Mark mark;                                 // where the user has to look; file may be empty
+  std::string message;  // context in the gerund first, remedy last; no trailing newline
+  Mark mark;            // where the user has to look; file may be empty
   std::chrono::milliseconds retry_after{0};  // what the outside world asked us to wait
 
-  // Puts context before the message: Error("refused").While("opening 'a.csv'") is "opening 'a.csv': refused".
+  // Puts context before the message: Error("refused").While("opening 'a.csv'") is "opening 'a.csv':
+  // refused".
   Error While(std::string_view context) &&;
   Error At(Mark place) &&;  // keeps a mark that is already there
 };
@@ -55,7 +57,8 @@ Error RejectedError(std::string message);
 Error UnsettledError(std::string message);
 Error CancelledError();
 Error InternalError(std::string message);
-// The error of a failed system call: kind from `code` (ENOSPC, EACCES, ENOENT … are kRejected; EAGAIN, EINTR transient).
+// The error of a failed system call: kind from `code` (ENOSPC, EACCES, ENOENT … are kRejected;
+// EAGAIN, EINTR transient).
 Error SystemError(std::string_view doing, int code);
 
 // "file:3:9: message", or the message alone where no file is known.
@@ -64,18 +67,20 @@ std::string Format(const Error& error);
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : value_(std::in_place_index<1>, std::move(error)) {}
   template <class U>
-    requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : value_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT
+  requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Error> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Result>) Result(U&& value)
+      : value_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   bool ok() const { return value_.index() == 0; }
   // REQUIRES: ok().
   T& value() & { return std::get<0>(value_); }
   const T& value() const& { return std::get<0>(value_); }
-  T value() && { return std::get<0>(std::move(value_)); }  // by value: `for (x : F().value())` is then safe
+  // By value, so that the loop `for (auto& x : F().value())` does not outlive what it walks.
+  T value() && { return std::get<0>(std::move(value_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
@@ -97,7 +102,8 @@ struct Done {};
 using Status = Result<Done>;
 inline Status Ok() { return Done{}; }
 
-// Ends the process with file, line and condition. For errors of the programmer; never reachable by input.
+// Ends the process with file, line and condition. For errors of the programmer; never reachable by
+// input.
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
 
 }  // namespace sluice
@@ -105,7 +111,8 @@ inline Status Ok() { return Done{}; }
 #define SLUICE_CONCAT_(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_(a, b)
 
-// auto rows = TRY(Count(table));   returns the error from this function, or gives the value. May be nested.
+// auto rows = TRY(Count(table));   returns the error from this function, or gives the value. May be
+// nested.
 #define TRY(expression) SLUICE_TRY_(SLUICE_CONCAT(sluice_result_, __COUNTER__), expression)
 #define SLUICE_TRY_(result, expression)                 \
   __extension__({                                       \

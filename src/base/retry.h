@@ -1,4 +1,5 @@
-// How often and how long to try again: exponential backoff with jitter, never less than what the other side asked for.
+// How often and how long to try again: exponential backoff with jitter, never less than what the
+// other side asked for.
 #pragma once
 
 #include <chrono>
@@ -15,12 +16,14 @@ struct RetryPolicy {
   std::chrono::microseconds delay = std::chrono::seconds(1);
   std::chrono::microseconds max_delay = std::chrono::seconds(60);
   Backoff backoff = Backoff::kExponential;
-  double jitter = 1.0;  // share of the delay that is random: 1 = full, 0 = none, 0.1 = plus or minus 10 %
+  double jitter =
+      1.0;  // share of the delay that is random: 1 = full, 0 = none, 0.1 = plus or minus 10 %
 
   auto operator<=>(const RetryPolicy&) const = default;
 };
 
 // The wait after the try number `failed` (from 1). `random` is uniform in [0, 1).
-std::chrono::microseconds DelayAfter(const RetryPolicy& policy, int failed, double random, const Error& error);
+std::chrono::microseconds DelayAfter(const RetryPolicy& policy, int failed, double random,
+                                     const Error& error);
 
 }  // namespace sluice

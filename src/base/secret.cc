@@ -1,4 +1,5 @@
-// Wipes secrets. The write goes through a barrier that the compiler may not drop, though nothing reads the bytes again.
+// Wipes secrets. The write goes through a barrier that the compiler may not drop, though nothing
+// reads the bytes again.
 #include "base/secret.h"
 
 #include <cstring>

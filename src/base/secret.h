@@ -1,4 +1,5 @@
-// A secret value. It has no stream or format operator, is wiped when destroyed, and only connectors open it.
+// A secret value. It has no stream or format operator, is wiped when destroyed, and only connectors
+// open it.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ class Secret {
   explicit Secret(std::string value) : value_(std::move(value)) {}
   Secret(const Secret&) = default;
   Secret(Secret&&) noexcept = default;
-  Secret& operator=(Secret other) noexcept {  // the old value leaves in `other` and is wiped with it
+  Secret& operator=(
+      Secret other) noexcept {  // the old value leaves in `other` and is wiped with it
     value_.swap(other.value_);
     return *this;
   }

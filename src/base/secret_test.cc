@@ -11,7 +11,9 @@ namespace sluice {
 namespace {
 
 template <class T>
-concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
+concept Streamable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 static_assert(!Streamable<Secret>, "a secret must not reach a stream");
 static_assert(!fmt::is_formattable<Secret>::value, "a secret must not reach a format");
@@ -27,7 +29,8 @@ TEST(SecretTest, DestructionWipesTheBytes) {
   // A value short enough to live inside the string, in memory that outlives it.
   alignas(Secret) unsigned char place[sizeof(Secret)];
   auto* secret = new (place) Secret("swordfish");
-  const size_t at = std::string_view(reinterpret_cast<char*>(place), sizeof place).find("swordfish");
+  const size_t at =
+      std::string_view(reinterpret_cast<char*>(place), sizeof place).find("swordfish");
   ASSERT_NE(at, std::string_view::npos);
   secret->~Secret();
   EXPECT_EQ(std::string_view(reinterpret_cast<char*>(place), sizeof place).find("sword"),

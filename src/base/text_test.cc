@@ -73,8 +73,8 @@ TEST(ParseDurationTest, ReadsUnits) {
 }
 
 TEST(ParseDurationTest, RefusesTheRestAndSaysWhatIsValid) {
-  for (const char* text : {"", "5", "m", "5x", "5m5m", "30m1h", "-5m", "1.h", ".5h", "5 minutes", "1h30",
-                           "99999999999999999999s", "9999999999w", "1.0000000001s", "5M"}) {
+  for (const char* text : {"", "5", "m", "5x", "5m5m", "30m1h", "-5m", "1.h", ".5h", "5 minutes",
+                           "1h30", "99999999999999999999s", "9999999999w", "1.0000000001s", "5M"}) {
     const auto parsed = ParseDuration(text);
     ASSERT_FALSE(parsed.ok()) << text;
     EXPECT_EQ(parsed.error().kind, ErrorKind::kConfig);
@@ -148,8 +148,9 @@ TEST(ValidUtf8Test, AcceptsWellFormed) {
 }
 
 TEST(ValidUtf8Test, RefusesOverlongSurrogateTruncatedAndBeyond) {
-  for (const char* text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
-                           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xFF"}) {
+  for (const char* text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xFF"}) {
     EXPECT_FALSE(ValidUtf8(text));
   }
 }
