@@ -1,0 +1,50 @@
+// What a `load` step says, for every kind of sink.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/schema.h"
+#include "spec/field.h"
+#include "sql/database.h"
+
+namespace sluice {
+
+enum class Mode : uint8_t { kAppend, kInsert, kUpsert, kReplace, kOverwrite, kReplacePartition };
+std::string_view NameOf(Mode mode);
+
+struct LoadConfig {
+  std::string into;                     // a connection's name, or file
+  Mark mark;
+  Written table, path;
+  std::string mode = "append";
+  std::vector<Written> key;
+  std::vector<NamedWritten> partition;  // column (value empty: the rows say), or column or expression -> value
+  std::string format = "auto", compression = "auto";
+  std::string provenance = "on";
+  Node contract;
+  std::string renamed_from;
+};
+
+Spec<LoadConfig> LoadSpec();
+
+struct PartitionTerm {
+  std::string column;                   // a column of the target, or an expression over its columns
+  std::optional<sql::Bound> value;      // absent: the values that occur in the rows
+};
+
+// One target of a flow, exact.
+struct Load {
+  std::string step;
+  std::string target;                   // table "schema.name", or a path
+  Mode mode = Mode::kAppend;
+  std::vector<std::string> key;
+  std::vector<PartitionTerm> partition;
+  Schema schema;                        // visible columns of the rows
+  std::string format, compression;      // files
+  bool provenance = true;
+  Mark mark;
+};
+
+}  // namespace sluice

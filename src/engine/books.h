@@ -1,0 +1,58 @@
+// Every row is accounted for: per step, in = out + filtered + deduplicated + rejected + late + skipped + held, from counts that
+// are independent of each other: what the source says it held, what each tap counted, what the destination says it took.
+// Books that do not balance fail the epoch before it is decided.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "data/range.h"
+#include "relation/render.h"
+
+namespace sluice {
+
+struct TapCount {
+  relation::TapPlan plan;
+  std::vector<uint64_t> fates;  // rows of fate k at fates[k - 1]
+  uint64_t total = 0;
+};
+
+class BookKeeper {  // one epoch of one flow
+ public:
+  struct Step {
+    std::string name;
+    std::vector<std::string> from;  // steps whose rows it takes
+    bool restarts = false;          // aggregate, join, sql, window: out does not follow from in
+    bool partial = false;           // may stop reading early (sql with LIMIT, semi join): in may be less than was given
+  };
+
+  explicit BookKeeper(std::vector<Step> steps) : steps_(std::move(steps)) {}
+
+  // What the source itself says: records seen, and those that it could not turn into rows.
+  void Source(const std::string& step, std::optional<uint64_t> read, uint64_t refused);
+  void Tap(const TapCount& tap);
+  // What a keyed step did: rows that fired, those it dropped as duplicates, rows in state after less before.
+  void Keyed(const std::string& step, uint64_t out, uint64_t deduplicated, int64_t held);
+  void Landed(const std::string& load, uint64_t rows);
+
+  // All steps; kInternal with both numbers where an equation does not hold.
+  Result<Books> Close() const;
+
+ private:
+  struct Facts {
+    std::optional<uint64_t> read, in, out;
+    uint64_t filtered = 0, deduplicated = 0, rejected = 0, late = 0;
+    int64_t held = 0;
+    bool keyed = false;
+  };
+  std::vector<Step> steps_;
+  std::map<std::string, Facts> facts_;
+  Status conflict_ = Ok();
+
+  void Set(std::optional<uint64_t>& slot, uint64_t value, const std::string& what);
+};
+
+}  // namespace sluice

@@ -1,0 +1,258 @@
+// See run.h.
+#include "engine/run.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/json_full.h"
+#include "base/log.h"
+
+namespace sluice {
+
+namespace {
+
+class Runner {
+ public:
+  Runner(const Plan& plan, World& world, const RunOptions& options, std::stop_token stop)
+      : plan_(plan), world_(world), options_(options), stop_(std::move(stop)) {}
+
+  RunOutcome Run() {
+    outcome_.pipeline = plan_.pipeline;
+    outcome_.started_at = world_.clock.Now();
+    auto began = world_.clock.Steady();
+    Status done = Start();
+    if (done.ok()) {
+      done = Stages();
+      for (const Lease& lease : leases_) (void)world_.ledger.KeepRelease(lease);
+    }
+    outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
+    for (const StepFacts& facts : plan_.steps) {
+      outcome_.steps.push_back({facts.name, facts.verb, books_[facts.name], durations_[facts.name]});
+    }
+    if (!done.ok()) outcome_.error = done.error();
+    outcome_.status = !outcome_.error                                       ? RunStatus::kSucceeded
+                      : outcome_.error->kind == ErrorKind::kCancelled ? RunStatus::kCancelled
+                                                                      : RunStatus::kFailed;
+    if (outcome_.run) {
+      Status ended = End();
+      if (!ended.ok() && !outcome_.error) {
+        outcome_.error = std::move(ended).error().While("writing the end of the run to the ledger");
+        outcome_.status = RunStatus::kFailed;
+      }
+    }
+    return outcome_;
+  }
+
+ private:
+  Status Start() {
+    RunFilter unfinished{.pipeline = plan_.pipeline, .status = "running", .limit = 1000};
+    for (const RunRow& row : TRY(world_.ledger.Runs(unfinished))) {
+      if (row.start.interval == plan_.interval_text && row.start.project == plan_.project) interrupted_.push_back(row);
+    }
+    outcome_.run = TRY(world_.ledger.KeepRunStart({.project = plan_.project, .pipeline = plan_.pipeline, .revision = plan_.revision,
+                                                   .interval = plan_.interval_text, .params_json = plan_.params_json,
+                                                   .started_at = outcome_.started_at}));
+    TRY(Leases());
+    for (const RunRow& row : interrupted_) {
+      killed_.insert(row.id);
+      TRY(world_.ledger.KeepRunEnd(row.id, {.status = RunStatus::kFailed, .ended_at = world_.clock.Now(), .error_kind = "interrupted",
+                                            .error_message = fmt::format("the process ended in mid-run; run {} goes on from there", outcome_.run.value),
+                                            .rejected = 0, .result_json = ""}, {}));
+    }
+    return Pins();
+  }
+
+  // One run at a time per lane; only then is an unfinished run known to be dead.
+  Status Leases() {
+    for (const auto& stage : plan_.stages) {
+      std::string id = std::visit([](const auto& s) -> std::string {
+        if constexpr (requires { s.id; }) return s.id;
+        else return s.step;
+      }, stage);
+      leases_.push_back(TRY(world_.ledger.KeepLease(LaneOf(plan_, id).Key(), outcome_.run)));
+    }
+    return Ok();
+  }
+
+  Status Pins() {
+    for (const auto& stage : plan_.stages) {
+      const Flow* flow = std::get_if<Flow>(&stage);
+      if (flow == nullptr) continue;
+      for (const PlannedExtract& extract : flow->extracts) {
+        if (extract.shape.guessed.empty() || extract.request.pinned) continue;
+        TRY(world_.ledger.KeepPin(plan_.project, plan_.pipeline, extract.step, extract.shape.guessed, outcome_.started_at));
+      }
+    }
+    return Ok();
+  }
+
+  Status Stages() {
+    for (size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (const Flow* flow = std::get_if<Flow>(&plan_.stages[i])) TRY(RunFlow(*flow, leases_[i]));
+      else TRY(RunAction(std::get<Action>(plan_.stages[i]), leases_[i]));
+    }
+    return Ok();
+  }
+
+  // Tries again what is transient; `reopen` brings the driver back to what is durable.
+  template <class F>
+  Status Retrying(const std::string& what, F&& attempt) {
+    for (int tried = 1;; ++tried) {
+      Status done = attempt();
+      if (done.ok()) return done;
+      bool again = done.error().kind == ErrorKind::kTransient && tried < plan_.retry.attempts && !stop_.stop_requested();
+      if (!again) return done;
+      auto wait = DelayAfter(plan_.retry, tried, options_.random ? options_.random() : 0.5, done.error());
+      world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", what,
+                             fmt::format("try {} of {} failed: {}", tried, plan_.retry.attempts, Format(done.error()))});
+      if (options_.observer) options_.observer->OnRetry(what, done.error(), tried, wait);
+      world_.clock.Wait(wait, stop_);
+    }
+  }
+
+  Status RunFlow(const Flow& flow, const Lease& lease) {
+    auto began = world_.clock.Steady();
+    Driver driver(plan_, flow, outcome_.run, lease, world_, options_);
+    bool open = false, more = true;
+    Status done = Ok();
+    while (more && done.ok()) {
+      done = Retrying(flow.id, [&]() -> Status {
+        if (!open) TRY(driver.Open(stop_));
+        open = true;
+        Result<bool> step = driver.Step(stop_);
+        if (!step.ok()) {
+          open = false;
+          return std::move(step).error();
+        }
+        more = *step;
+        return Ok();
+      });
+    }
+    auto took = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
+    for (const auto& [step, counts] : driver.outcome().books) books_[step] += counts;
+    for (const std::string& step : flow.steps) durations_[step] = took;
+    outcome_.loads.insert(outcome_.loads.end(), driver.outcome().loads.begin(), driver.outcome().loads.end());
+    outcome_.rejected += driver.outcome().letters;
+    outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(), driver.outcome().notes.end());
+    return done;
+  }
+
+  // A statement inside a destination: once per run, in one transaction with its record.
+  Status RunAction(const Action& action, const Lease& lease) {
+    auto began = world_.clock.Steady();
+    Lane lane = LaneOf(plan_, action.step);
+    ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder};
+    Status done = Retrying(action.step, [&]() -> Status {
+      if (stop_.stop_requested()) return CancelledError();
+      Sink& sink = TRY(ActionSink(action, context)).get();
+      std::optional<EpochRecord> last = TRY(sink.Last(lane));
+      if (last && (last->run == outcome_.run || killed_.contains(last->run)) && last->fingerprint == action.fingerprint) {
+        outcome_.notes.push_back(fmt::format("step {} was done by run {}, which was interrupted later", action.step, last->run.value));
+        return Ok();
+      }
+      auto landing = TRY(sink.Begin(lane, {}, Visibility::kTarget, std::nullopt));
+      uint64_t changed = TRY(landing->Run(action.statement, action.bound, stop_));
+      EpochRecord record{.lane = lane, .epoch = landing->epoch(), .fence = lease.fence, .run = outcome_.run, .fingerprint = action.fingerprint,
+                         .ranges = {}, .position = {}, .watermarks = {}, .books = {}, .final = true, .published = true};
+      record.books[action.step] = {.in = changed, .out = changed};
+      if (options_.observer) options_.observer->OnMilestone(action.step, Milestone::kDeciding);
+      Status committed = landing->Commit(record);
+      if (!committed.ok() && committed.error().kind == ErrorKind::kUnsettled) {
+        std::optional<EpochRecord> found = TRY(sink.Last(lane));
+        if (!found || found->run != outcome_.run) return TransientError(committed.error().message);
+        committed = Ok();
+      }
+      TRY(std::move(committed));
+      books_[action.step] = record.books[action.step];
+      if (options_.observer) options_.observer->OnMilestone(action.step, Milestone::kDecided);
+      return world_.ledger.NoteSettled(record, action.sink.name);
+    });
+    durations_[action.step] = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
+    return std::move(done).While(fmt::format("step '{}'", action.step));
+  }
+
+  // Actions of one run share the sinks they write to.
+  Result<std::reference_wrapper<Sink>> ActionSink(const Action& action, const ConnectorContext& context) {
+    auto& sink = action_sinks_[action.sink.key];
+    if (!sink) {
+      sink = TRY(action.sink.connector->sink(action.sink.connection, {}, context));
+      TRY(sink->Prepare({}, stop_));
+    }
+    return std::ref(*sink);
+  }
+
+  Status End() {
+    std::vector<StepResult> steps;
+    for (const StepOutcome& step : outcome_.steps) steps.push_back({step.step, step.verb, step.counts, step.duration});
+    RunEnd end{.status = outcome_.status, .ended_at = world_.clock.Now(), .error_kind = "", .error_message = "",
+               .rejected = outcome_.rejected, .result_json = ToJson(plan_, outcome_)};
+    if (outcome_.error) {
+      end.error_kind = NameOf(outcome_.error->kind);
+      end.error_message = Format(*outcome_.error);
+      world_.ledger.NoteLog({outcome_.run, end.ended_at, "error", "", end.error_message});
+    }
+    return world_.ledger.KeepRunEnd(outcome_.run, end, steps);
+  }
+
+  const Plan& plan_;
+  World& world_;
+  const RunOptions& options_;
+  std::stop_token stop_;
+  RunOutcome outcome_;
+  std::vector<Lease> leases_;
+  std::vector<RunRow> interrupted_;
+  std::set<RunId> killed_;
+  Books books_;
+  std::map<std::string, Micros> durations_;
+  std::map<std::string, std::unique_ptr<Sink>> action_sinks_;
+};
+
+}  // namespace
+
+RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options, std::stop_token stop) {
+  return Runner(plan, world, options, std::move(stop)).Run();
+}
+
+std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
+  Json json;
+  json["run"] = outcome.run.value;
+  json["pipeline"] = outcome.pipeline;
+  json["status"] = NameOf(outcome.status);
+  if (plan.interval) {
+    json["interval"] = {{"start", FormatInstant(plan.interval->start)}, {"end", FormatInstant(plan.interval->end)}};
+  } else {
+    json["interval"] = nullptr;
+  }
+  json["duration_ms"] = outcome.duration.count() / 1000;
+  json["rejected"] = outcome.rejected;
+  json["steps"] = Json::array();
+  for (const StepOutcome& step : outcome.steps) {
+    json["steps"].push_back({{"name", step.step}, {"verb", step.verb}, {"rows_in", step.counts.in}, {"rows_out", step.counts.out},
+                             {"filtered", step.counts.filtered}, {"deduplicated", step.counts.deduplicated},
+                             {"rejected", step.counts.rejected}, {"late", step.counts.late},
+                             {"duration_ms", step.duration.count() / 1000}});
+  }
+  json["loads"] = Json::array();
+  for (const LoadOutcome& load : outcome.loads) {
+    json["loads"].push_back({{"step", load.step}, {"target", load.target}, {"mode", NameOf(load.mode)},
+                             {"inserted", load.landed.inserted}, {"updated", load.landed.updated}, {"deleted", load.landed.deleted},
+                             {"unchanged", load.landed.unchanged}, {"bytes", load.landed.bytes}, {"already_loaded", load.already_loaded}});
+  }
+  json["notes"] = outcome.notes;
+  if (outcome.error) {
+    const Error& error = *outcome.error;
+    json["error"] = {{"kind", NameOf(error.kind)}, {"message", error.message}, {"file", error.mark.file}, {"line", error.mark.line},
+                     {"column", error.mark.column}};
+  } else {
+    json["error"] = nullptr;
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+int ExitCode(const RunOutcome& outcome) {
+  if (outcome.error) return outcome.error->kind == ErrorKind::kConfig ? 2 : 1;
+  return outcome.status == RunStatus::kPartial || outcome.rejected > 0 ? 3 : 0;
+}
+
+}  // namespace sluice

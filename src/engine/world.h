@@ -1,0 +1,50 @@
+// What a run stands on, given by `main` or a test. All references outlive the run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "connector/registry.h"
+#include "connector/source.h"
+#include "engine/epoch.h"
+#include "ledger/ledger.h"
+#include "sql/database.h"
+
+namespace sluice {
+
+// Told of everything that happens in a run, on the driver's thread. The default does nothing.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnMilestone(const std::string& /*flow*/, Milestone) {}
+  // A query runs: share done 0..1, or -1. Called a few times a second from another thread.
+  virtual void OnMoving(const std::string& /*flow*/, double /*share*/) {}
+  // An epoch is durable: what it read and loaded. Counters move here and nowhere else.
+  virtual void OnDecided(const std::string& /*flow*/, const EpochRecord&, uint64_t /*rows_loaded*/, uint64_t /*bytes*/) {}
+  virtual void OnRetry(const std::string& /*what*/, const Error&, int /*attempt*/, std::chrono::microseconds /*wait*/) {}
+  virtual void OnStep(const std::string& /*step*/, const std::string& /*what*/) {}
+};
+
+struct World {
+  Files& files;
+  Clock& clock;
+  sql::Database& database;
+  Ledger& ledger;
+  std::string folder;  // of the project
+  std::string store;   // where ledger and state files are: "<folder>/.sluice"
+};
+
+struct RunOptions {
+  bool again = false;                 // --again, --full-refresh: load what is already loaded once more
+  std::optional<Limits> limits;       // of an epoch, instead of the plan's (tests)
+  uint64_t letter_limit_bytes = 256 << 20;  // of one epoch's dead letters
+  Observer* observer = nullptr;
+  std::function<double()> random;     // uniform in [0, 1), for jitter
+};
+
+}  // namespace sluice
