@@ -1,0 +1,103 @@
+#include "pipeline/reserved.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spec/field.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kWidth = "the width of a batch";
+constexpr std::string_view kChecks = "checks";
+constexpr std::string_view kStreams = "streams";
+constexpr std::string_view kScheduler = "the scheduler";
+constexpr std::string_view kApi = "API workflows";
+constexpr std::string_view kSecurity = "security and metering";
+constexpr std::string_view kDatabases = "databases";
+
+constexpr Reserved kPipeline[] = {
+    {"trigger", kApi},           {"for_each", kWidth},        {"priority", kScheduler},  {"deadline", kScheduler},
+    {"timeout", kScheduler},     {"delivery", kWidth},        {"dead_letters", kChecks}, {"idempotent_by", kApi},
+    {"alerts", kScheduler},      {"on_success", kScheduler},  {"on_failure", kScheduler}, {"on_partial", kScheduler},
+    {"on_finish", kScheduler},   {"on_deadline", kScheduler}, {"output", kWidth},        {"pricing", kSecurity},
+    {"on_error", kWidth},        {"engine", "scale-out"},
+};
+constexpr Reserved kStep[] = {
+    {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
+    {"on_error", kWidth}, {"fallback", kWidth}, {"undo", kApi},
+};
+constexpr Reserved kSchedule[] = {
+    {"start", kScheduler},           {"end", kScheduler},     {"catchup", kScheduler}, {"overlap", kScheduler},
+    {"depends_on_past", kScheduler}, {"enabled", kScheduler}, {"jitter", kScheduler},
+};
+constexpr Reserved kProject[] = {
+    {"channels", kScheduler},   {"alerts", kScheduler}, {"defaults", kWidth},   {"environments", kWidth},
+    {"dead_letters", kChecks},  {"metrics", kSecurity}, {"lineage", kChecks},   {"masking", kSecurity},
+    {"tariffs", kSecurity},     {"server", kScheduler},
+};
+constexpr Reserved kVerbs[] = {
+    {"lookup", kWidth}, {"function", kWidth}, {"check", kChecks}, {"call", kApi},
+    {"run", kWidth},    {"notify", kScheduler}, {"use", kWidth},  {"mask", kSecurity},
+};
+constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
+constexpr Reserved kConnections[] = {
+    {"postgres", kDatabases}, {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"s3", kDatabases},
+    {"kafka", kStreams},      {"redis", kStreams},   {"webhook", kApi},       {"event", kApi},        {"http", kApi},
+    {"ledger", kChecks},      {"email", kScheduler}, {"slack", kScheduler},
+};
+constexpr Reserved kNames[] = {
+    {"each", kWidth}, {"cursor", kDatabases}, {"event", kApi}, {"response", kApi}, {"row", kWidth},
+    {"rows", kWidth}, {"batch", kWidth},      {"file", kWidth}, {"steps", kWidth},
+};
+
+}  // namespace
+
+const Keys& PipelineKeys() {
+  static const Keys keys{"the pipeline",
+                         {"pipeline", "description", "owner", "tags", "params", "schedule", "epoch", "parallelism",
+                          "max_rejects", "retry", "on_row_error", "steps"},
+                         kPipeline};
+  return keys;
+}
+const Keys& StepKeys() {
+  static const Keys keys{"the step", {"from", "after", "on_row_error", "retry", "timeout", "description", "tags"}, kStep};
+  return keys;
+}
+const Keys& ScheduleKeys() {
+  static const Keys keys{"schedule", {"cron", "every", "interval", "timezone"}, kSchedule};
+  return keys;
+}
+const Keys& ProjectKeys() {
+  static const Keys keys{"sluice.yml", {"project", "connections", "vars", "memory", "parallelism"}, kProject};
+  return keys;
+}
+std::span<const Reserved> ReservedVerbs() { return kVerbs; }
+std::span<const Reserved> ReservedModes() { return kModes; }
+std::span<const Reserved> ReservedConnections() { return kConnections; }
+std::span<const Reserved> ReservedNames() { return kNames; }
+const std::vector<std::string>& BuiltVerbs() {
+  static const std::vector<std::string> verbs{"extract", "map",    "derive", "filter", "aggregate",
+                                              "join",    "sql",    "dedupe", "window", "load"};
+  return verbs;
+}
+
+const Reserved* FindReserved(std::span<const Reserved> words, std::string_view word) {
+  const auto found = std::find_if(words.begin(), words.end(), [&](const Reserved& r) { return r.word == word; });
+  return found == words.end() ? nullptr : &*found;
+}
+
+Status CheckKeys(const Node& node, const Keys& keys) {
+  if (!node.IsMap()) return WrongShape(node, keys.component, "a map of its keys");
+  for (const auto& [key, value] : node.map) {
+    if (std::find(keys.known.begin(), keys.known.end(), key.scalar) != keys.known.end()) continue;
+    if (const Reserved* reserved = FindReserved(keys.reserved, key.scalar)) {
+      return NotBuiltYet(key, keys.component, reserved->comes_with);
+    }
+    return UnknownKey(key, keys.component, keys.known);
+  }
+  return Ok();
+}
+
+}  // namespace sluice
