@@ -31,7 +31,7 @@ test:
 
 crash:
 	@scripts/setup test
-	@scripts/build release $(JOBS)
+	@scripts/build release $(JOBS) sluice
 	@N=$(N) scripts/test crash
 
 demo: build
