@@ -1,6 +1,5 @@
 # What comes from Debian. A module's own list is in modules.cmake; a package belongs here only when the build uses it,
 # and then in scripts/setup too.
-find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -11,4 +10,8 @@ find_package(CLI11 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(date REQUIRED)
 find_package(GTest REQUIRED)
-pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+
+# yaml-cpp named its target without a namespace until 0.8.
+if(NOT TARGET yaml-cpp::yaml-cpp)
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()

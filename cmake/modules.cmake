@@ -8,11 +8,10 @@ set(SLUICE_MODULES
 # What a module needs from outside beyond fmt and JSON.
 set(SLUICE_USES_base spdlog::spdlog Threads::Threads)
 set(SLUICE_USES_calendar date::date date::date-tz)
-set(SLUICE_USES_spec yaml-cpp)
 set(SLUICE_USES_sql duckdb)
 set(SLUICE_USES_format simdjson::simdjson)
 set(SLUICE_USES_ledger SQLite::SQLite3)
-set(SLUICE_USES_pipeline yaml-cpp PkgConfig::re2)
+set(SLUICE_USES_pipeline yaml-cpp::yaml-cpp)
 set(SLUICE_USES_main CLI11::CLI11)
 
 # What a module's tests include besides. Not spdlog or simdjson: their targets add definitions, and the precompiled
