@@ -1,0 +1,230 @@
+// One connection. Statements run one after the other: each is prepared only when those before it have run, because it
+// may need what they made.
+#include "sql/session.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "sql/cell.h"
+#include "sql/classify.h"
+
+namespace sluice::sql {
+namespace {
+
+const char* OrEmpty(const char* text) { return text == nullptr ? "" : text; }
+
+Status RefuseNul(std::string_view text) {
+  if (text.find('\0') == std::string_view::npos) return Ok();
+  return ConfigError({}, "the SQL contains a NUL byte; remove it");
+}
+
+Error MissingValue(std::string_view name, const std::vector<Bound>& bound) {
+  std::vector<std::string> known;
+  for (const Bound& value : bound) known.push_back("$" + value.name);
+  const auto nearest = Nearest("$" + std::string(name), known);
+  return ConfigError({}, fmt::format("no value is given for '${}'; {}", name,
+                                     nearest        ? fmt::format("did you mean '{}'?", *nearest)
+                                     : known.empty() ? std::string("no values are given here")
+                                                     : "known are " + Join(known, ", ")));
+}
+
+class DuckSession final : public Session {
+ public:
+  DuckSession(ConnectionHandle connection, Interrupter& interrupter)
+      : connection_(std::move(connection)), interrupter_(interrupter) {}
+
+  Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound,
+                           std::stop_token stop) override {
+    auto result = TRY(RunAll(text, bound, stop));
+    const bool counts = duckdb_result_return_type(result.get()) == DUCKDB_RESULT_TYPE_CHANGED_ROWS;
+    return counts ? duckdb_rows_changed(result.out()) : uint64_t{0};
+  }
+
+  Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound,
+                     std::stop_token stop) override {
+    auto result = TRY(RunAll(text, bound, stop));
+    return Read(result);
+  }
+
+  Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound,
+                          int64_t* error_offset) override {
+    if (error_offset != nullptr) *error_offset = -1;
+    TRY(RefuseNul(text));
+    StatementHandle statement;
+    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) == DuckDBError) {
+      const char* message = OrEmpty(duckdb_prepare_error(statement.get()));
+      if (error_offset != nullptr) *error_offset = ReadComplaint(message).position;
+      return OfUserSql(ErrorFrom(message));
+    }
+    TRY(Bind(statement.get(), bound));
+    return SchemaOf(statement.get());
+  }
+
+  double Progress() override {
+    const double percent = duckdb_query_progress(connection_.get()).percentage;
+    return percent < 0 ? -1 : percent / 100;
+  }
+
+  Status Begin() override {
+    TRY(Execute("BEGIN TRANSACTION", {}, {}));
+    return Ok();
+  }
+
+  Status Commit() override {
+    auto done = Execute("COMMIT", {}, {});
+    if (done.ok()) return Ok();
+    Error error = std::move(done).error();
+    // What failed to be written may have been written all the same.
+    if (last_type_ == "IO" || last_type_ == "FATAL") error.kind = ErrorKind::kUnsettled;
+    return std::move(error).While("committing");
+  }
+
+  Status Rollback() override {
+    auto done = Execute("ROLLBACK", {}, {});
+    if (done.ok() || done.error().message.find("no transaction is active") != std::string::npos) {
+      return Ok();
+    }
+    return std::move(done).error().While("rolling back");
+  }
+
+ private:
+  Result<ResultHandle> RunAll(std::string_view text, const std::vector<Bound>& bound,
+                              const std::stop_token& stop) {
+    TRY(RefuseNul(text));
+    StatementsHandle statements;
+    const std::string copy(text);
+    const idx_t count = duckdb_extract_statements(connection_.get(), copy.c_str(), statements.out());
+    ResultHandle last;
+    if (count == 0) {
+      const char* message = duckdb_extract_statements_error(statements.get());
+      if (message != nullptr) return Failed(message);
+    }
+    for (idx_t i = 0; i < count; ++i) {
+      StatementHandle statement;
+      if (duckdb_prepare_extracted_statement(connection_.get(), statements.get(), i,
+                                             statement.out()) == DuckDBError) {
+        return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
+      }
+      TRY(Bind(statement.get(), bound));
+      last = TRY(Run(statement.get(), stop));
+    }
+    return last;
+  }
+
+  Result<ResultHandle> Run(duckdb_prepared_statement statement, const std::stop_token& stop) {
+    if (stop.stop_requested()) return CancelledError();
+    ResultHandle result;
+    const Interrupter::Watch watch(interrupter_, connection_.get(), stop);
+    if (duckdb_execute_prepared(statement, result.out()) == DuckDBError) {
+      return Failed(OrEmpty(duckdb_result_error(result.out())));
+    }
+    return result;
+  }
+
+  Error Failed(const char* message) {
+    last_type_ = ReadComplaint(message).type;
+    return ErrorFrom(message);
+  }
+
+  // Anything that is wrong before a statement runs is wrong in its text, except what the outside world did.
+  static Error OfUserSql(Error error) {
+    if (error.kind == ErrorKind::kData || error.kind == ErrorKind::kRejected) {
+      error.kind = ErrorKind::kConfig;
+    }
+    return error;
+  }
+
+  static Status Bind(duckdb_prepared_statement statement, const std::vector<Bound>& bound) {
+    const idx_t count = duckdb_nparams(statement);
+    for (idx_t i = 1; i <= count; ++i) {
+      const TextHandle name(const_cast<char*>(duckdb_parameter_name(statement, i)));
+      TRY(BindOne(statement, i, name.get(), bound));
+    }
+    return Ok();
+  }
+
+  static Status BindOne(duckdb_prepared_statement statement, idx_t index, std::string_view name,
+                        const std::vector<Bound>& bound) {
+    for (const Bound& value : bound) {
+      if (ToLower(value.name) != ToLower(name)) continue;
+      const duckdb_state state =
+          value.text ? duckdb_bind_varchar_length(statement, index, value.text->data(), value.text->size())
+                     : duckdb_bind_null(statement, index);
+      if (state == DuckDBSuccess) return Ok();
+      return DataError(fmt::format("the value of '${}' is not valid UTF-8", name));
+    }
+    return MissingValue(name, bound);
+  }
+
+  Result<Schema> SchemaOf(duckdb_prepared_statement statement) {
+    Schema schema;
+    for (idx_t i = 0; i < duckdb_prepared_statement_column_count(statement); ++i) {
+      const TextHandle name(const_cast<char*>(duckdb_prepared_statement_column_name(statement, i)));
+      const TypeHandle type(duckdb_prepared_statement_column_logical_type(statement, i));
+      schema.push_back({name.get(), NameOfType(type.get()), false, ""});
+      if (schema.back().type == "UNKNOWN") {
+        return ConfigError({}, "the types of the columns depend on a parameter without a type; "
+                               "write CAST($name AS type)");
+      }
+    }
+    return schema;
+  }
+
+  Result<Rows> Read(ResultHandle& result) {
+    Rows rows;
+    std::vector<TypeHandle> types;
+    for (idx_t i = 0; i < duckdb_column_count(result.out()); ++i) {
+      types.emplace_back(duckdb_column_logical_type(result.out(), i));
+      rows.schema.push_back({OrEmpty(duckdb_column_name(result.out(), i)),
+                             NameOfType(types.back().get()), false, ""});
+    }
+    while (true) {
+      const ChunkHandle chunk(duckdb_fetch_chunk(result.get()));
+      if (!chunk) return rows;
+      for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk.get()); ++row) {
+        rows.rows.push_back(TRY(ReadRow(chunk.get(), types, row)));
+      }
+    }
+  }
+
+  static Result<std::vector<Cell>> ReadRow(duckdb_data_chunk chunk, const std::vector<TypeHandle>& types,
+                                           idx_t row) {
+    std::vector<Cell> cells;
+    cells.reserve(types.size());
+    for (idx_t i = 0; i < types.size(); ++i) {
+      cells.push_back(TRY(ReadCell(duckdb_data_chunk_get_vector(chunk, i), types[i].get(), row)));
+    }
+    return cells;
+  }
+
+  std::string NameOfType(duckdb_logical_type type) {
+    return TypeName(type, [this](std::string_view word) { return IsKeyword(word); });
+  }
+
+  bool IsKeyword(std::string_view word) {
+    if (keywords_.empty()) LoadKeywords();
+    return keywords_.contains(word);
+  }
+
+  void LoadKeywords() {
+    auto rows = Query("SELECT keyword_name FROM duckdb_keywords()", {}, {});
+    if (!rows.ok()) return;  // then names are left as they are
+    for (auto& row : rows.value().rows) keywords_.insert(std::move(row[0].text));
+  }
+
+  ConnectionHandle connection_;
+  Interrupter& interrupter_;
+  std::string last_type_;
+  std::set<std::string, std::less<>> keywords_;
+};
+
+}  // namespace
+
+std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter) {
+  return std::make_unique<DuckSession>(std::move(connection), interrupter);
+}
+
+}  // namespace sluice::sql
