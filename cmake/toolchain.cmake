@@ -3,7 +3,7 @@
 
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=…; empty for none")
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -fPIE -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -fPIE -fno-omit-frame-pointer)
 add_compile_options($<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 # g++ 12 warns of overlaps inside its own std::string (its bug 105651).
 add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)

@@ -9,7 +9,8 @@ using relation::FateKind;
 
 void BookKeeper::Set(std::optional<uint64_t>& slot, uint64_t value, const std::string& what) {
   if (slot && *slot != value && conflict_.ok()) {
-    conflict_ = InternalError(fmt::format("the books do not balance: {} was counted as {} and as {}", what, *slot, value));
+    conflict_ = InternalError(fmt::format(
+        "the books do not balance: {} was counted as {} and as {}", what, *slot, value));
   }
   slot = value;
 }
@@ -22,7 +23,8 @@ void BookKeeper::Source(const std::string& step, std::optional<uint64_t> read, u
 
 void BookKeeper::Tap(const TapCount& tap) {
   uint64_t alive = tap.total;
-  if (!tap.plan.step_in.empty()) Set(facts_[tap.plan.step_in].out, alive, "what left step '" + tap.plan.step_in + "'");
+  if (!tap.plan.step_in.empty())
+    Set(facts_[tap.plan.step_in].out, alive, "what left step '" + tap.plan.step_in + "'");
   for (size_t k = 0; k < tap.plan.fates.size(); ++k) {
     const relation::Fate& fate = tap.plan.fates[k];
     Facts& facts = facts_[fate.step];
@@ -33,15 +35,25 @@ void BookKeeper::Tap(const TapCount& tap) {
     uint64_t gone = tap.fates[k];
     alive -= gone;
     switch (fate.kind) {
-      case FateKind::kFiltered: facts.filtered += gone; break;
-      case FateKind::kDeduplicated: facts.deduplicated += gone; break;
-      case FateKind::kRejected: facts.rejected += gone; break;
-      case FateKind::kLate: facts.late += gone; break;
+      case FateKind::kFiltered:
+        facts.filtered += gone;
+        break;
+      case FateKind::kDeduplicated:
+        facts.deduplicated += gone;
+        break;
+      case FateKind::kRejected:
+        facts.rejected += gone;
+        break;
+      case FateKind::kLate:
+        facts.late += gone;
+        break;
     }
     bool last_of_step = k + 1 == tap.plan.fates.size() || tap.plan.fates[k + 1].step != fate.step;
     if (last_of_step && source_itself) facts.out = alive;
-    // A late row leaves before the keyed step takes it in; what the step gives is counted when it fires.
-    if (last_of_step && !source_itself && fate.kind != FateKind::kLate) Set(facts.out, alive, "what left step '" + fate.step + "'");
+    // A late row leaves before the keyed step takes it in; what the step gives is counted when it
+    // fires.
+    if (last_of_step && !source_itself && fate.kind != FateKind::kLate)
+      Set(facts.out, alive, "what left step '" + fate.step + "'");
   }
 }
 
@@ -75,7 +87,8 @@ Result<Books> BookKeeper::Close() const {
   // Backwards first: what reached a row-wise step with one input is what its input gave.
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     Facts& f = facts[step->name];
-    if (!f.in && !step->restarts && !f.keyed && f.out && !step->from.empty()) f.in = *f.out + gone(f);
+    if (!f.in && !step->restarts && !f.keyed && f.out && !step->from.empty())
+      f.in = *f.out + gone(f);
     if (step->from.size() == 1 && f.in && !step->partial) {
       Facts& before = facts[step->from[0]];
       if (!before.out) before.out = f.in;
@@ -92,12 +105,20 @@ Result<Books> BookKeeper::Close() const {
       std::optional<uint64_t> sum = given(step);
       if (!f.in) f.in = sum.value_or(0);
       if (sum && *sum != *f.in && !step.partial) {
-        return InternalError(fmt::format("the books do not balance: step '{}' was given {} rows and took {}", step.name, *sum, *f.in));
+        return InternalError(
+            fmt::format("the books do not balance: step '{}' was given {} rows and took {}",
+                        step.name, *sum, *f.in));
       }
       if (!f.out) f.out = step.restarts ? 0 : *f.in - gone(f);
     }
-    Counts counts{.in = *f.in, .out = *f.out, .filtered = f.filtered, .deduplicated = f.deduplicated, .rejected = f.rejected,
-                  .late = f.late, .skipped = 0, .held = f.held};
+    Counts counts{.in = *f.in,
+                  .out = *f.out,
+                  .filtered = f.filtered,
+                  .deduplicated = f.deduplicated,
+                  .rejected = f.rejected,
+                  .late = f.late,
+                  .skipped = 0,
+                  .held = f.held};
     uint64_t right = counts.out + gone(f) + static_cast<uint64_t>(counts.held);
     bool stops_early = false;
     for (const Step& other : steps_) {
@@ -105,9 +126,11 @@ Result<Books> BookKeeper::Close() const {
       for (const std::string& from : other.from) stops_early = stops_early || from == step.name;
     }
     if (!step.restarts && counts.in != right && !(stops_early && right < counts.in)) {
-      return InternalError(fmt::format(
-          "the books do not balance: step '{}' took {} rows and gave {}, filtered {}, deduplicated {}, rejected {}, late {}, held {}",
-          step.name, counts.in, counts.out, counts.filtered, counts.deduplicated, counts.rejected, counts.late, counts.held));
+      return InternalError(
+          fmt::format("the books do not balance: step '{}' took {} rows and gave {}, filtered {}, "
+                      "deduplicated {}, rejected {}, late {}, held {}",
+                      step.name, counts.in, counts.out, counts.filtered, counts.deduplicated,
+                      counts.rejected, counts.late, counts.held));
     }
     books[step.name] = counts;
   }

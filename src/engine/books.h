@@ -1,6 +1,7 @@
-// Every row is accounted for: per step, in = out + filtered + deduplicated + rejected + late + skipped + held, from counts that
-// are independent of each other: what the source says it held, what each tap counted, what the destination says it took.
-// Books that do not balance fail the epoch before it is decided.
+// Every row is accounted for: per step, in = out + filtered + deduplicated + rejected + late +
+// skipped + held, from counts that are independent of each other: what the source says it held,
+// what each tap counted, what the destination says it took. Books that do not balance fail the
+// epoch before it is decided.
 #pragma once
 
 #include <map>
@@ -26,7 +27,8 @@ class BookKeeper {  // one epoch of one flow
     std::string name;
     std::vector<std::string> from;  // steps whose rows it takes
     bool restarts = false;          // aggregate, join, sql, window: out does not follow from in
-    bool partial = false;           // may stop reading early (sql with LIMIT, semi join): in may be less than was given
+    bool partial =
+        false;  // may stop reading early (sql with LIMIT, semi join): in may be less than was given
   };
 
   explicit BookKeeper(std::vector<Step> steps) : steps_(std::move(steps)) {}
@@ -34,7 +36,8 @@ class BookKeeper {  // one epoch of one flow
   // What the source itself says: records seen, and those that it could not turn into rows.
   void Source(const std::string& step, std::optional<uint64_t> read, uint64_t refused);
   void Tap(const TapCount& tap);
-  // What a keyed step did: rows that fired, those it dropped as duplicates, rows in state after less before.
+  // What a keyed step did: rows that fired, those it dropped as duplicates, rows in state after
+  // less before.
   void Keyed(const std::string& step, uint64_t out, uint64_t deduplicated, int64_t held);
   void Landed(const std::string& load, uint64_t rows);
 

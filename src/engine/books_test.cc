@@ -9,10 +9,15 @@ namespace {
 using relation::Fate;
 using relation::FateKind;
 
-TapCount Tap(std::string in, std::string out, std::vector<Fate> fates, std::vector<uint64_t> counts, uint64_t total) {
-  return {.plan = {.fates = std::move(fates), .step_in = std::move(in), .step_out = std::move(out)}, .fates = std::move(counts), .total = total};
+TapCount Tap(std::string in, std::string out, std::vector<Fate> fates, std::vector<uint64_t> counts,
+             uint64_t total) {
+  return {.plan = {.fates = std::move(fates), .step_in = std::move(in), .step_out = std::move(out)},
+          .fates = std::move(counts),
+          .total = total};
 }
-Fate Of(FateKind kind, std::string step) { return {.kind = kind, .step = std::move(step), .code = "", .applies = {}, .message = {}}; }
+Fate Of(FateKind kind, std::string step) {
+  return {.kind = kind, .step = std::move(step), .code = "", .applies = {}, .message = {}};
+}
 
 BookKeeper Chain() {
   return BookKeeper({{"orders", {}}, {"big", {"orders"}}, {"clean", {"big"}}, {"out", {"clean"}}});
@@ -21,7 +26,8 @@ BookKeeper Chain() {
 TEST(Books, CountEachStepOfAChain) {
   BookKeeper books = Chain();
   books.Source("orders", 11, 1);
-  books.Tap(Tap("orders", "clean", {Of(FateKind::kFiltered, "big"), Of(FateKind::kRejected, "clean")}, {3, 2}, 10));
+  books.Tap(Tap("orders", "clean",
+                {Of(FateKind::kFiltered, "big"), Of(FateKind::kRejected, "clean")}, {3, 2}, 10));
   books.Landed("out", 5);
   Result<Books> closed = books.Close();
   ASSERT_TRUE(closed.ok()) << Format(closed.error());

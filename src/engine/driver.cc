@@ -12,8 +12,8 @@ namespace sluice {
 
 namespace {
 
-constexpr uint64_t kEpochBytes = uint64_t{1} << 30;    // of a bounded row-wise flow
-constexpr uint64_t kStreamEpochRows = 50'000;          // of an endless one, under lag
+constexpr uint64_t kEpochBytes = uint64_t{1} << 30;  // of a bounded row-wise flow
+constexpr uint64_t kStreamEpochRows = 50'000;        // of an endless one, under lag
 constexpr Micros kStreamLinger{10'000};
 
 std::string StatePath(const World& world, const Plan& plan) {
@@ -41,12 +41,22 @@ std::set<std::string> Identities(const std::map<std::string, Range>& ranges) {
 
 }  // namespace
 
-Lane LaneOf(const Plan& plan, const std::string& flow) { return {plan.project, plan.pipeline, flow, plan.interval_text}; }
+Lane LaneOf(const Plan& plan, const std::string& flow) {
+  return {plan.project, plan.pipeline, flow, plan.interval_text};
+}
 
-Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world, const RunOptions& options)
-    : plan_(plan), flow_(flow), lane_(LaneOf(plan, flow.id)), run_(run), lease_(std::move(lease)), world_(world), options_(options) {
+Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world,
+               const RunOptions& options)
+    : plan_(plan),
+      flow_(flow),
+      lane_(LaneOf(plan, flow.id)),
+      run_(run),
+      lease_(std::move(lease)),
+      world_(world),
+      options_(options) {
   for (const PlannedLoad& load : flow_.loads) {
-    outcome_.loads.push_back({.step = load.load.step, .target = load.load.target, .mode = load.load.mode, .landed = {}});
+    outcome_.loads.push_back(
+        {.step = load.load.step, .target = load.load.target, .mode = load.load.mode, .landed = {}});
   }
 }
 
@@ -99,7 +109,8 @@ Status Driver::OpenEnds(std::stop_token stop) {
   }
   if (!flow_.keyed_step.empty()) {
     TRY(world_.files.MakeFolders(world_.store + "/state"));
-    state_ = TRY(StateStore::Open(world_.database, StatePath(world_, plan_), lane_, flow_.keyed_step));
+    state_ =
+        TRY(StateStore::Open(world_.database, StatePath(world_, plan_), lane_, flow_.keyed_step));
     std::optional<Micros> idle;
     if (flow_.endless) idle = flow_.extracts.at(0).request.config.idle_after;
     watermarks_.emplace(idle);
@@ -109,7 +120,8 @@ Status Driver::OpenEnds(std::stop_token stop) {
 
 Status Driver::RefuseRestored(int64_t decided, int64_t noted) const {
   return RejectedError(fmt::format(
-      "'{}' knows epoch {} of {} as its last, but this project's ledger knows epoch {}: the destination was restored from a backup or its "
+      "'{}' knows epoch {} of {} as its last, but this project's ledger knows epoch {}: the "
+      "destination was restored from a backup or its "
       "_sluice_epochs was dropped. Nothing was loaded. To go on from epoch {}: sluice resync {}",
       flow_.sinks.at(0).name, decided, flow_.id, noted, decided, plan_.pipeline));
 }
@@ -122,21 +134,26 @@ Result<Start> Driver::AskAndSweep() {
   int64_t decided = last_ ? last_->epoch.value : 0;
   int64_t ledger = noted ? noted->epoch.value : 0;
   if (noted && !decider.empty() && decider != flow_.sinks.at(0).name) {
-    return RejectedError(fmt::format(
-        "'{}' decided {} until epoch {}, but now '{}' decides, which knows epoch {}: load into '{}' again, or go on from what '{}' holds with: "
-        "sluice resync {}",
-        decider, flow_.id, ledger, flow_.sinks[0].name, decided, decider, flow_.sinks[0].name, plan_.pipeline));
+    return RejectedError(
+        fmt::format("'{}' decided {} until epoch {}, but now '{}' decides, which knows epoch {}: "
+                    "load into '{}' again, or go on from what '{}' holds with: "
+                    "sluice resync {}",
+                    decider, flow_.id, ledger, flow_.sinks[0].name, decided, decider,
+                    flow_.sinks[0].name, plan_.pipeline));
   }
   bool lane_has_state = state_ != nullptr && last_ && !last_->final;
   Start start = Recover(decided, ledger, state_ ? state_->last().value : 0, lane_has_state);
   if (start == Start::kRefuseRestored) return RefuseRestored(decided, ledger).error();
   if (start == Start::kRefuseStateLost) {
-    return RejectedError(fmt::format(
-        "'{}' knows epoch {} of {}, but the state file {} knows epoch {}: it was deleted or is older. Nothing was loaded. Put the file back, or start "
-        "over with: sluice run {} --again",
-        flow_.sinks[0].name, decided, flow_.id, StatePath(world_, plan_), state_->last().value, plan_.pipeline));
+    return RejectedError(
+        fmt::format("'{}' knows epoch {} of {}, but the state file {} knows epoch {}: it was "
+                    "deleted or is older. Nothing was loaded. Put the file back, or start "
+                    "over with: sluice run {} --again",
+                    flow_.sinks[0].name, decided, flow_.id, StatePath(world_, plan_),
+                    state_->last().value, plan_.pipeline));
   }
-  for (PlacedSink& placed : sinks_) TRY(placed.sink->Sweep(lane_, placed.last ? placed.last->epoch : EpochId{0}));
+  for (PlacedSink& placed : sinks_)
+    TRY(placed.sink->Sweep(lane_, placed.last ? placed.last->epoch : EpochId{0}));
   TRY(world_.ledger.DropHeld(lane_, EpochId{decided}));
   if (state_) TRY(state_->TakeBack(EpochId{decided}));
   if (start == Start::kSettleFirst) TRY(Settle(*last_));
@@ -158,12 +175,15 @@ Result<Start> Driver::Open(std::stop_token stop) {
       if (!range.identity.empty()) loaded_.insert(range.identity);
     }
     if (last_->fingerprint != flow_.fingerprint && epochs_in_lane_ == 0) {
-      outcome_.notes.push_back(fmt::format(
-          "what {} computes has changed since its last load; rows that are loaded stay as they are (--again loads them anew)", flow_.id));
+      outcome_.notes.push_back(
+          fmt::format("what {} computes has changed since its last load; rows that are loaded stay "
+                      "as they are (--again loads them anew)",
+                      flow_.id));
     }
   }
   if (watermarks_ && Continues()) {
-    for (const auto& [partition, watermark] : last_->watermarks) watermarks_->Raise(partition, watermark, world_.clock.Steady());
+    for (const auto& [partition, watermark] : last_->watermarks)
+      watermarks_->Raise(partition, watermark, world_.clock.Steady());
     watermarks_->Start(last_->fired);
   }
   Tell(Milestone::kRecovered);
@@ -173,13 +193,17 @@ Result<Start> Driver::Open(std::stop_token stop) {
 // Takes out cuts that an epoch of this lane has already read. False: nothing is left of it.
 bool Driver::DropLoaded(Range& range) {
   size_t before = range.cuts.size();
-  std::erase_if(range.cuts, [&](const Cut& cut) { return !cut.identity.empty() && loaded_.contains(cut.identity); });
+  std::erase_if(range.cuts, [&](const Cut& cut) {
+    return !cut.identity.empty() && loaded_.contains(cut.identity);
+  });
   ranges_already_loaded_ += before - range.cuts.size();
   return !range.cuts.empty();
 }
 
-// The next range of one source that is not loaded yet. Advances `position`; nullopt: nothing (more) there.
-Result<std::optional<Range>> Driver::FreezeOne(const PlannedExtract& extract, Position& position, std::stop_token stop) {
+// The next range of one source that is not loaded yet. Advances `position`; nullopt: nothing (more)
+// there.
+Result<std::optional<Range>> Driver::FreezeOne(const PlannedExtract& extract, Position& position,
+                                               std::stop_token stop) {
   Source& source = *sources_.at(extract.step);
   Limits limits = EpochLimits();
   bool whole = flow_.reach == Reach::kWhole;
@@ -191,8 +215,10 @@ Result<std::optional<Range>> Driver::FreezeOne(const PlannedExtract& extract, Po
     position = source.After(position, *range);
     bool left = whole || DropLoaded(*range);
     if (!all) {
-      if (left) all = std::move(*range);
-      else if (range->final) return std::optional<Range>{};
+      if (left)
+        all = std::move(*range);
+      else if (range->final)
+        return std::optional<Range>{};
     } else {
       all->cuts.insert(all->cuts.end(), range->cuts.begin(), range->cuts.end());
       all->final = range->final;
@@ -208,7 +234,8 @@ Result<std::optional<Driver::Epoch>> Driver::Freeze(std::stop_token stop) {
   Position from = fresh || flow_.reach == Reach::kWhole ? Position{} : last_->position;
   if (flow_.needs_intent && !again_pending_) {
     auto intent = TRY(world_.ledger.Intent(lane_));
-    if (intent && intent->first.value == (last_ ? last_->epoch.value : 0)) epoch.ranges = intent->second;
+    if (intent && intent->first.value == (last_ ? last_->epoch.value : 0))
+      epoch.ranges = intent->second;
   }
   bool redo = !epoch.ranges.empty();
   bool any = redo;
@@ -225,21 +252,26 @@ Result<std::optional<Driver::Epoch>> Driver::Freeze(std::stop_token stop) {
       epoch.final = epoch.final && !more;
       epoch.ranges[extract.step] = range.value_or(Range{.cuts = {}, .final = true});
     }
-    for (const auto& [partition, at] : position) epoch.position[PartitionKey(extract.step, partition)] = at;
+    for (const auto& [partition, at] : position)
+      epoch.position[PartitionKey(extract.step, partition)] = at;
   }
   if (any) return std::optional<Epoch>(std::move(epoch));
-  // Nothing was there at all. An empty input is still an answer: it empties a partition, and leaves a record.
+  // Nothing was there at all. An empty input is still an answer: it empties a partition, and leaves
+  // a record.
   bool first = epochs_in_lane_ == 0 && fresh && !flow_.endless;
   if (first) return std::optional<Epoch>(std::move(epoch));
   return std::optional<Epoch>{};
 }
 
-// Event time goes on where the last epoch left it, unless that one saw the end of the input: then all windows have fired.
+// Event time goes on where the last epoch left it, unless that one saw the end of the input: then
+// all windows have fired.
 bool Driver::Continues() const { return last_ && !again_pending_ && !last_->final; }
 
 bool Driver::AlreadyLoaded(const Epoch& epoch) const {
-  if (again_pending_ || !last_ || !last_->final || !last_->published || epochs_in_lane_ > 0) return false;
-  return flow_.reach == Reach::kWhole && HaveIdentities(epoch.ranges) && Identities(epoch.ranges) == Identities(last_->ranges);
+  if (again_pending_ || !last_ || !last_->final || !last_->published || epochs_in_lane_ > 0)
+    return false;
+  return flow_.reach == Reach::kWhole && HaveIdentities(epoch.ranges) &&
+         Identities(epoch.ranges) == Identities(last_->ranges);
 }
 
 Result<bool> Driver::Step(std::stop_token stop) {
@@ -270,7 +302,8 @@ Result<bool> Driver::Step(std::stop_token stop) {
   if (epoch->final && last_->published) {
     ended_ = true;
     if (ranges_already_loaded_ > 0) {
-      outcome_.notes.push_back(fmt::format("{} of the inputs of {} were already loaded", ranges_already_loaded_, flow_.id));
+      outcome_.notes.push_back(fmt::format("{} of the inputs of {} were already loaded",
+                                           ranges_already_loaded_, flow_.id));
     }
     return false;
   }
@@ -278,33 +311,55 @@ Result<bool> Driver::Step(std::stop_token stop) {
 }
 
 EpochRecord Driver::RecordOf(EpochId number, const Epoch& epoch, const Moved& moved) const {
-  return {.lane = lane_, .epoch = number, .fence = lease_.fence, .run = run_, .fingerprint = flow_.fingerprint, .ranges = epoch.ranges,
-          .position = epoch.position, .watermarks = moved.watermarks, .fired = moved.fired, .books = moved.books, .final = epoch.final,
+  return {.lane = lane_,
+          .epoch = number,
+          .fence = lease_.fence,
+          .run = run_,
+          .fingerprint = flow_.fingerprint,
+          .ranges = epoch.ranges,
+          .position = epoch.position,
+          .watermarks = moved.watermarks,
+          .fired = moved.fired,
+          .books = moved.books,
+          .final = epoch.final,
           .published = true};
 }
 
 Status Driver::CheckRejects(const Moved& moved) const {
   for (const Letter& letter : moved.letters) {
-    auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(), [&](const PlannedExtract& e) { return e.step == letter.step; });
-    if (extract == flow_.extracts.end() || extract->on_row_error != OnRowError::kFail || letter.code == "null_time") continue;
+    auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(),
+                                [&](const PlannedExtract& e) { return e.step == letter.step; });
+    if (extract == flow_.extracts.end() || extract->on_row_error != OnRowError::kFail ||
+        letter.code == "null_time")
+      continue;
     std::string place = letter.partition.empty() ? letter.source : letter.partition;
     if (letter.line >= 0) place += fmt::format(":{}", letter.line);
-    return Error{.kind = ErrorKind::kData, .message = fmt::format(
-        "{}: {}\n  {}\n{} in all. Nothing was loaded of this epoch. To load the good rows and park the others: on_row_error: reject", place,
-        letter.message, EscapeControl(letter.original.substr(0, 200)),
-        moved.letters.size() == 1 ? "1 bad record" : fmt::format("{} bad records", moved.letters.size())), .mark = {}, .retry_after = {}};
+    return Error{
+        .kind = ErrorKind::kData,
+        .message = fmt::format("{}: {}\n  {}\n{} in all. Nothing was loaded of this epoch. To load "
+                               "the good rows and park the others: on_row_error: reject",
+                               place, letter.message, EscapeControl(letter.original.substr(0, 200)),
+                               moved.letters.size() == 1
+                                   ? "1 bad record"
+                                   : fmt::format("{} bad records", moved.letters.size())),
+        .mark = {},
+        .retry_after = {}};
   }
   uint64_t rejected = outcome_.letters + moved.letters.size();
   uint64_t read = 0;
   for (const PlannedExtract& extract : flow_.extracts) {
     auto now = moved.books.find(extract.step), before = outcome_.books.find(extract.step);
-    read += (now == moved.books.end() ? 0 : now->second.in) + (before == outcome_.books.end() ? 0 : before->second.in);
+    read += (now == moved.books.end() ? 0 : now->second.in) +
+            (before == outcome_.books.end() ? 0 : before->second.in);
   }
   bool many = plan_.max_rejects && rejected > *plan_.max_rejects;
-  bool share = plan_.max_rejects_share && read > 0 && static_cast<double>(rejected) > *plan_.max_rejects_share * static_cast<double>(read);
+  bool share = plan_.max_rejects_share && read > 0 &&
+               static_cast<double>(rejected) > *plan_.max_rejects_share * static_cast<double>(read);
   if (many || share) {
-    return RejectedError(fmt::format("{} of {} rows were rejected, more than max_rejects allows; nothing was published. To see them: sluice preview {}",
-                                     rejected, read, plan_.pipeline));
+    return RejectedError(
+        fmt::format("{} of {} rows were rejected, more than max_rejects allows; nothing was "
+                    "published. To see them: sluice preview {}",
+                    rejected, read, plan_.pipeline));
   }
   return Ok();
 }
@@ -316,35 +371,43 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
     Tell(Milestone::kIntended);
   }
   Enter(EpochState::kMove);
-  bool staged = flow_.publish_at_end && !(epoch.final && epochs_in_lane_ == 0 && (!last_ || last_->published || again_pending_));
+  bool staged = flow_.publish_at_end && !(epoch.final && epochs_in_lane_ == 0 &&
+                                          (!last_ || last_->published || again_pending_));
   Visibility visibility = staged ? Visibility::kStaging : Visibility::kTarget;
   std::vector<std::unique_ptr<Landing>> landings;
   std::vector<OpenLanding> open;
   EpochId number;
   for (size_t i = 0; i < sinks_.size(); ++i) {
     PlacedSink& placed = sinks_[i];
-    bool has_it = i > 0 && placed.last && placed.last->epoch.value > (last_ ? last_->epoch.value : 0);
+    bool has_it =
+        i > 0 && placed.last && placed.last->epoch.value > (last_ ? last_->epoch.value : 0);
     if (has_it) {
       landings.push_back(nullptr);
     } else {
-      landings.push_back(TRY(placed.sink->Begin(lane_, placed.specs, visibility, i == 0 ? std::nullopt : std::optional(number))));
+      landings.push_back(TRY(placed.sink->Begin(lane_, placed.specs, visibility,
+                                                i == 0 ? std::nullopt : std::optional(number))));
     }
     if (i == 0) number = landings[0]->epoch();
-    if (!has_it && again_pending_ && !take_back_.empty()) TRY(placed.sink->TakeBack(*landings.back(), placed.specs, take_back_));
+    if (!has_it && again_pending_ && !take_back_.empty())
+      TRY(placed.sink->TakeBack(*landings.back(), placed.specs, take_back_));
     open.push_back({.landing = landings.back().get(), .loads = placed.loads});
   }
   Tell(Milestone::kMoving);
 
   std::map<std::string, Mover::Input> inputs;
-  for (const PlannedExtract& extract : flow_.extracts) inputs[extract.step] = {sources_.at(extract.step).get(), epoch.ranges.at(extract.step)};
-  std::map<std::string, Micros> before = Continues() ? last_->watermarks : std::map<std::string, Micros>{};
+  for (const PlannedExtract& extract : flow_.extracts)
+    inputs[extract.step] = {sources_.at(extract.step).get(), epoch.ranges.at(extract.step)};
+  std::map<std::string, Micros> before =
+      Continues() ? last_->watermarks : std::map<std::string, Micros>{};
   auto joined = [&](const std::map<std::string, Micros>& partitions) {
     if (epoch.final) return kAllTime;
-    for (const auto& [partition, watermark] : partitions) watermarks_->Raise(partition, watermark, world_.clock.Steady());
+    for (const auto& [partition, watermark] : partitions)
+      watermarks_->Raise(partition, watermark, world_.clock.Steady());
     return watermarks_->Joined(world_.clock.Steady());
   };
   Mover mover(plan_, flow_, world_, options_, *work_);
-  Moved moved = TRY(mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime, joined, state_.get(), stop));
+  Moved moved = TRY(mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime, joined,
+                               state_.get(), stop));
   TRY(CheckRejects(moved));
   Tell(Milestone::kMoved);
 
@@ -369,11 +432,13 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   return Settle(record);
 }
 
-Status Driver::Hold(const Moved& moved, EpochId number, const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,
+Status Driver::Hold(const Moved& moved, EpochId number,
+                    const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,
                     std::stop_token stop) {
   Enter(EpochState::kHold);
   if (!moved.letters.empty()) {
-    TRY(world_.ledger.HoldLetters(lane_, number, run_, plan_.revision, world_.clock.Now(), moved.letters));
+    TRY(world_.ledger.HoldLetters(lane_, number, run_, plan_.revision, world_.clock.Now(),
+                                  moved.letters));
   }
   Tell(Milestone::kLettersHeld);
   if (state_) {
@@ -395,9 +460,13 @@ Status Driver::Decide(Landing& landing, const EpochRecord& record) {
   Tell(Milestone::kDeciding);
   Status committed = landing.Commit(record);
   if (!committed.ok() && committed.error().kind == ErrorKind::kUnsettled) {
-    std::optional<EpochRecord> found = TRY(sinks_[0].sink->Last(lane_).While("asking whether the epoch was committed"));
-    if (found && found->epoch == record.epoch && found->run == record.run) committed = Ok();
-    else committed = TransientError(committed.error().message + " (the record says that it did not happen)");
+    std::optional<EpochRecord> found =
+        TRY(sinks_[0].sink->Last(lane_).While("asking whether the epoch was committed"));
+    if (found && found->epoch == record.epoch && found->run == record.run)
+      committed = Ok();
+    else
+      committed =
+          TransientError(committed.error().message + " (the record says that it did not happen)");
   }
   TRY(std::move(committed).While(fmt::format("committing into {}", flow_.sinks[0].name)));
   sinks_[0].last = record;
@@ -428,13 +497,15 @@ Status Driver::PublishStaged(std::stop_token stop) {
   uint64_t rows = 0;
   for (size_t i = 0; i < sinks_.size(); ++i) {
     PlacedSink& placed = sinks_[i];
-    bool has_it = i > 0 && placed.last && placed.last->published && placed.last->epoch.value > last_->epoch.value;
+    bool has_it = i > 0 && placed.last && placed.last->published &&
+                  placed.last->epoch.value > last_->epoch.value;
     if (has_it) {
       landings.push_back(nullptr);
       continue;
     }
     std::vector<Landed> landed;
-    landings.push_back(TRY(placed.sink->Publish(lane_, placed.specs, landed, stop).While(fmt::format("publishing into {}", flow_.sinks[i].name))));
+    landings.push_back(TRY(placed.sink->Publish(lane_, placed.specs, landed, stop)
+                               .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
     for (size_t k = 0; k < landed.size(); ++k) {
       outcome_.loads[placed.loads[k]].landed += landed[k];
       rows += landed[k].rows;

@@ -1,7 +1,9 @@
-// Runs one flow: the six states of its epochs, in order, with the decider last (engine/epoch.h says what each kill leaves).
+// Runs one flow: the six states of its epochs, in order, with the decider last (engine/epoch.h says
+// what each kill leaves).
 //
-// Owner: the run. Thread: one, the only caller of the flow's sources, sinks and DuckDB sessions. Lifecycle: Open, Step until
-// it says that the flow has ended; after an error, Open again (it asks the decider what happened) or drop it.
+// Owner: the run. Thread: one, the only caller of the flow's sources, sinks and DuckDB sessions.
+// Lifecycle: Open, Step until it says that the flow has ended; after an error, Open again (it asks
+// the decider what happened) or drop it.
 #pragma once
 
 #include <map>
@@ -23,11 +25,11 @@ struct LoadOutcome {
   std::string step, target;
   Mode mode = Mode::kAppend;
   Landed landed;
-  bool already_loaded = false;   // nothing was read, because the record already holds it
+  bool already_loaded = false;  // nothing was read, because the record already holds it
 };
 
 struct FlowOutcome {
-  Books books;                   // over all epochs of this run
+  Books books;  // over all epochs of this run
   std::vector<LoadOutcome> loads;
   uint64_t epochs = 0, letters = 0;
   std::vector<std::string> notes;  // for the user: "3 files were already loaded"
@@ -35,7 +37,8 @@ struct FlowOutcome {
 
 class Driver {
  public:
-  Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world, const RunOptions& options);
+  Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world,
+         const RunOptions& options);
   ~Driver();
 
   // Opens sources and sinks, asks decider, ledger and state, sweeps what a killed run left.
@@ -47,13 +50,13 @@ class Driver {
  private:
   struct PlacedSink {
     std::unique_ptr<Sink> sink;
-    std::vector<size_t> loads;      // indices into flow.loads
+    std::vector<size_t> loads;  // indices into flow.loads
     std::vector<Load> specs;
     std::optional<EpochRecord> last;
   };
-  struct Epoch {                    // what is being done
+  struct Epoch {  // what is being done
     std::map<std::string, Range> ranges;
-    Position position;              // after it
+    Position position;  // after it
     bool final = false;
   };
 
@@ -61,12 +64,14 @@ class Driver {
   Result<Start> AskAndSweep();
   Status RefuseRestored(int64_t decided, int64_t noted) const;
   Result<std::optional<Epoch>> Freeze(std::stop_token stop);
-  Result<std::optional<Range>> FreezeOne(const PlannedExtract& extract, Position& position, std::stop_token stop);
+  Result<std::optional<Range>> FreezeOne(const PlannedExtract& extract, Position& position,
+                                         std::stop_token stop);
   bool AlreadyLoaded(const Epoch& epoch) const;
   bool DropLoaded(Range& range);
   bool Continues() const;
   Status Run(const Epoch& epoch, std::stop_token stop);
-  Status Hold(const Moved& moved, EpochId number, const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,
+  Status Hold(const Moved& moved, EpochId number,
+              const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,
               std::stop_token stop);
   Status Decide(Landing& landing, const EpochRecord& record);
   Status Settle(const EpochRecord& record);
@@ -87,15 +92,15 @@ class Driver {
 
   std::unique_ptr<sql::Session> work_;
   std::map<std::string, std::unique_ptr<Source>> sources_;
-  std::vector<PlacedSink> sinks_;            // [0] decides
+  std::vector<PlacedSink> sinks_;  // [0] decides
   std::unique_ptr<StateStore> state_;
   std::optional<WatermarkJoin> watermarks_;
-  std::optional<EpochRecord> last_;          // of the decider in this lane
-  std::set<std::string> loaded_;             // identities that the lane's epochs have read
-  std::vector<EpochId> take_back_;           // --again: epochs whose rows the first epoch takes away
+  std::optional<EpochRecord> last_;  // of the decider in this lane
+  std::set<std::string> loaded_;     // identities that the lane's epochs have read
+  std::vector<EpochId> take_back_;   // --again: epochs whose rows the first epoch takes away
   bool again_pending_ = false;
   bool ended_ = false;
-  uint64_t epochs_in_lane_ = 0;              // of this run
+  uint64_t epochs_in_lane_ = 0;  // of this run
   uint64_t ranges_already_loaded_ = 0;
   EpochState state_now_ = EpochState::kSettle;
   FlowOutcome outcome_;

@@ -42,7 +42,8 @@ std::vector<Ref> Inputs(const relation::Node& node) {
 }
 
 std::string Replace(std::string text, std::string_view place, std::string_view with) {
-  for (size_t at = text.find(place); at != std::string::npos; at = text.find(place, at + with.size())) {
+  for (size_t at = text.find(place); at != std::string::npos;
+       at = text.find(place, at + with.size())) {
     text.replace(at, place.size(), with);
   }
   return text;
@@ -50,7 +51,8 @@ std::string Replace(std::string text, std::string_view place, std::string_view w
 
 std::string Names(const Schema& schema) {
   std::string text;
-  for (const Column& column : schema) text += (text.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+  for (const Column& column : schema)
+    text += (text.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   return text;
 }
 
@@ -62,16 +64,29 @@ std::vector<sql::Bound> ToSql(const std::vector<relation::Bound>& bound) {
   return values;
 }
 
+// The one keyed node that the roots stand on, or null.
+Ref KeyedOf(const std::vector<Ref>& roots) {
+  for (const Ref& root : roots) {
+    if (std::holds_alternative<relation::Keyed>(root->op)) return root;
+    if (Ref below = KeyedOf(Inputs(*root))) return below;
+  }
+  return nullptr;
+}
+
 std::string StageName() {
-  static std::atomic<uint64_t> last{0};  // names of in-memory tables only; unique within the process
+  static std::atomic<uint64_t> last{
+      0};  // names of in-memory tables only; unique within the process
   return fmt::format("e{}", ++last);
 }
 
 }  // namespace
 
-std::string PartitionKey(const std::string& step, const std::string& partition) { return step + "\x1f" + partition; }
+std::string PartitionKey(const std::string& step, const std::string& partition) {
+  return step + "\x1f" + partition;
+}
 
-std::map<std::string, Micros> WatermarksOf(const std::map<std::string, Micros>& all, const std::string& step) {
+std::map<std::string, Micros> WatermarksOf(const std::map<std::string, Micros>& all,
+                                           const std::string& step) {
   std::map<std::string, Micros> own;
   std::string prefix = PartitionKey(step, "");
   for (const auto& [key, value] : all) {
@@ -108,11 +123,13 @@ struct Mover::Reading {
   }
 };
 
-Mover::Mover(const Plan& plan, const Flow& flow, World& world, const RunOptions& options, sql::Session& work)
+Mover::Mover(const Plan& plan, const Flow& flow, World& world, const RunOptions& options,
+             sql::Session& work)
     : plan_(plan), flow_(flow), world_(world), options_(options), work_(work) {}
 
 Mover::~Mover() {
-  for (const std::string& table : tables_) (void)work_.Execute("DROP TABLE IF EXISTS stage.main." + table);
+  for (const std::string& table : tables_)
+    (void)work_.Execute("DROP TABLE IF EXISTS stage.main." + table);
 }
 
 Result<InputText> Mover::ScanText(Reading& reading, const PlannedExtract& extract) {
@@ -123,7 +140,8 @@ Result<InputText> Mover::ScanText(Reading& reading, const PlannedExtract& extrac
   scan.reject = [into, limit](Letter letter) {
     MutexLock lock(into->mutex);
     into->letter_bytes += letter.original.size() + letter.message.size() + 64;
-    if (into->letter_bytes > limit) letter.original.clear();  // the count stays exact; the driver fails the epoch
+    if (into->letter_bytes > limit)
+      letter.original.clear();  // the count stays exact; the driver fails the epoch
     into->letters.push_back(std::move(letter));
   };
   if (extract.event_time) {
@@ -139,53 +157,70 @@ Result<InputText> Mover::ScanText(Reading& reading, const PlannedExtract& extrac
   }
   if (extract.event_time) add(kWatermarkColumn, "TIMESTAMP");
   reading.scan_number = world_.database.scans().Add(reading.opened.scan);
-  // Columns that no decoder can fill come as text and are cast here; a value that does not fit is the extract's own reject.
+  // Columns that no decoder can fill come as text and are cast here; a value that does not fit is
+  // the extract's own reject.
   std::string columns, bad, message;
   for (const Column& column : scan.schema) {
     std::string name = QuoteIdentifier(column.name);
-    bool cast = !column.hidden && PhysicalOf(column.type) == Physical::kText && column.type != "VARCHAR";
+    bool cast =
+        !column.hidden && PhysicalOf(column.type) == Physical::kText && column.type != "VARCHAR";
     if (cast) {
-      std::string fails = fmt::format("({} IS NOT NULL AND TRY_CAST({} AS {}) IS NULL)", name, name, column.type);
+      std::string fails =
+          fmt::format("({} IS NOT NULL AND TRY_CAST({} AS {}) IS NULL)", name, name, column.type);
       bad += (bad.empty() ? "" : " OR ") + fails;
       message += fmt::format(" WHEN {} THEN {} || left({}, 200) || {}", fails,
-                             QuoteLiteral(fmt::format("column '{}': cannot read '", column.name)), name,
-                             QuoteLiteral(fmt::format("' as {}", column.type)));
-      columns += fmt::format("{}TRY_CAST({} AS {}) AS {}", columns.empty() ? "" : ", ", name, column.type, name);
+                             QuoteLiteral(fmt::format("column '{}': cannot read '", column.name)),
+                             name, QuoteLiteral(fmt::format("' as {}", column.type)));
+      columns += fmt::format("{}TRY_CAST({} AS {}) AS {}", columns.empty() ? "" : ", ", name,
+                             column.type, name);
     } else {
       columns += (columns.empty() ? "" : ", ") + name;
     }
   }
   if (extract.event_time) {
-    columns += fmt::format(", {} AS {}", QuoteIdentifier(extract.event_time->column), kEventTimeColumn);
+    columns +=
+        fmt::format(", {} AS {}", QuoteIdentifier(extract.event_time->column), kEventTimeColumn);
   }
   std::string text = fmt::format("(SELECT {} FROM sluice_scan({})", columns, reading.scan_number);
   if (!bad.empty()) {
-    relation::TapPlan plan{.fates = {}, .step_in = extract.step, .step_out = extract.step, .diverts = true};
-    plan.fates.push_back({.kind = relation::FateKind::kRejected, .step = extract.step, .code = "cast", .applies = {}, .message = {}});
+    relation::TapPlan plan{
+        .fates = {}, .step_in = extract.step, .step_out = extract.step, .diverts = true};
+    plan.fates.push_back({.kind = relation::FateKind::kRejected,
+                          .step = extract.step,
+                          .code = "cast",
+                          .applies = {},
+                          .message = {}});
     PlacedTap tap{std::move(plan), world_.database.taps().Add(limit)};
     std::string partition = extract.shape.ordered ? std::string(kPartitionColumn) : "NULL::VARCHAR";
     std::string offset = extract.shape.ordered ? std::string(kOffsetColumn) : "NULL::BIGINT";
     text += fmt::format(
-        " WHERE sluice_divert({}, CASE WHEN {} THEN 1 ELSE 0 END, {}, {}, CASE{} END, CASE WHEN {} THEN to_json({{{}}})::VARCHAR END)"
+        " WHERE sluice_divert({}, CASE WHEN {} THEN 1 ELSE 0 END, {}, {}, CASE{} END, CASE WHEN {} "
+        "THEN to_json({{{}}})::VARCHAR END)"
         " LIMIT 4611686018427387904",
         tap.tap->number(), bad, partition, offset, message, bad, [&] {
           std::string fields;
           for (const Column& column : scan.schema) {
             if (column.hidden) continue;
-            fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", QuoteLiteral(column.name), QuoteIdentifier(column.name));
+            fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", QuoteLiteral(column.name),
+                                  QuoteIdentifier(column.name));
           }
           return fields;
         }());
     taps_.push_back(std::move(tap));
   }
-  return InputText{.from = text + ")", .rows_known = bad.empty(), .has_origin = extract.shape.ordered};
+  return InputText{
+      .from = text + ")", .rows_known = bad.empty(), .has_origin = extract.shape.ordered};
 }
 
 Result<InputText> Mover::OpenInput(const std::string& step, sql::Session& session) {
   auto known = readings_.find(step);
-  if (known != readings_.end()) return InternalError(fmt::format("step '{}' is read twice in one epoch without being staged", step));
-  auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(), [&](const PlannedExtract& e) { return e.step == step; });
-  if (extract == flow_.extracts.end()) return InternalError(fmt::format("no extract is called '{}'", step));
+  if (known != readings_.end())
+    return InternalError(
+        fmt::format("step '{}' is read twice in one epoch without being staged", step));
+  auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(),
+                              [&](const PlannedExtract& e) { return e.step == step; });
+  if (extract == flow_.extracts.end())
+    return InternalError(fmt::format("no extract is called '{}'", step));
   auto reading = std::make_unique<Reading>();
   reading->extract = &*extract;
   reading->source = inputs_.at(step).source;
@@ -207,15 +242,19 @@ Result<InputText> Mover::OpenInput(const std::string& step, sql::Session& sessio
         }
       }
     }
-    placed.text = InputText{.from = relation::EmptyInput(schema), .rows_known = true, .has_origin = extract->shape.ordered};
+    placed.text = InputText{.from = relation::EmptyInput(schema),
+                            .rows_known = true,
+                            .has_origin = extract->shape.ordered};
     placed.opened.rows_known = 0;
     return placed.text;
   }
-  placed.opened = TRY(placed.source->Open(placed.range, session, stop_).While(fmt::format("reading step '{}'", step)));
+  placed.opened = TRY(placed.source->Open(placed.range, session, stop_)
+                          .While(fmt::format("reading step '{}'", step)));
   if (placed.opened.scan) {
     placed.text = TRY(ScanText(placed, *extract));
   } else {
-    placed.text = InputText{.from = placed.opened.from, .rows_known = placed.opened.rows_known.has_value()};
+    placed.text =
+        InputText{.from = placed.opened.from, .rows_known = placed.opened.rows_known.has_value()};
   }
   return placed.text;
 }
@@ -234,10 +273,12 @@ relation::RenderOptions Mover::Options(sql::Session& session) {
   return options;
 }
 
-Result<std::string> Mover::Stage(const std::string& select, const std::vector<relation::Bound>& bound) {
+Result<std::string> Mover::Stage(const std::string& select,
+                                 const std::vector<relation::Bound>& bound) {
   std::string table = StageName();
   tables_.push_back(table);
-  TRY(work_.Execute(fmt::format("CREATE TABLE stage.main.{} AS {}", table, select), ToSql(bound), stop_));
+  TRY(work_.Execute(fmt::format("CREATE TABLE stage.main.{} AS {}", table, select), ToSql(bound),
+                    stop_));
   return "stage.main." + table;
 }
 
@@ -254,14 +295,16 @@ Status Mover::StageShared(const std::vector<Ref>& roots) {
   // Two Input nodes of one step are one reading, too.
   std::map<std::string, std::vector<Ref>> by_step;
   for (const Ref& ref : order) {
-    if (const auto* input = std::get_if<relation::Input>(&ref->op)) by_step[input->step].push_back(ref);
+    if (const auto* input = std::get_if<relation::Input>(&ref->op))
+      by_step[input->step].push_back(ref);
   }
   for (const Ref& ref : order) {
     const auto* input = std::get_if<relation::Input>(&ref->op);
     bool shared = readers[ref.get()] > 1 || (input && by_step[input->step].size() > 1);
     if (!shared || staged_.contains(ref.get())) continue;
     relation::Text text = TRY(relation::Render(ref, Options(work_), relation::Hidden::kKeep));
-    std::string table = TRY(Stage(text.sql, text.bound).While(fmt::format("computing step '{}'", ref->step)));
+    std::string table =
+        TRY(Stage(text.sql, text.bound).While(fmt::format("computing step '{}'", ref->step)));
     staged_[ref.get()] = table;
     if (input) {
       for (const Ref& twin : by_step[input->step]) staged_[twin.get()] = table;
@@ -275,13 +318,15 @@ Result<uint64_t> Mover::CountOf(const std::string& select) {
   return std::stoull(rows.rows.at(0).at(0).text);
 }
 
-Status Mover::StageKeyed(const Ref& ref, Micros fired, StateStore& state,
-                         const std::function<Micros(const std::map<std::string, Micros>&)>& joined, Moved& moved) {
+Status Mover::StageKeyed(const Ref& ref, Micros fired, const StateStore* state,
+                         const std::function<Micros(const std::map<std::string, Micros>&)>& joined,
+                         Moved& moved) {
   const auto& keyed = std::get<relation::Keyed>(ref->op);
   relation::Text input = TRY(relation::Render(keyed.from, Options(work_), relation::Hidden::kKeep));
   std::string columns, groups;
   for (size_t i = 0; i < keyed.pending.size(); ++i) {
-    columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", keyed.pending[i].expr.sql, QuoteIdentifier(keyed.pending[i].name));
+    columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", keyed.pending[i].expr.sql,
+                           QuoteIdentifier(keyed.pending[i].name));
     groups += fmt::format("{}{}", groups.empty() ? " GROUP BY " : ", ", i + 1);
   }
   for (const relation::Named& value : keyed.pending_values) {
@@ -291,8 +336,10 @@ Status Mover::StageKeyed(const Ref& ref, Micros fired, StateStore& state,
   bound.insert(bound.end(), ref->bound.begin(), ref->bound.end());
   std::sort(bound.begin(), bound.end());
   bound.erase(std::unique(bound.begin(), bound.end()), bound.end());
-  std::string pending = TRY(Stage(fmt::format("SELECT {} FROM ({}){}", columns, input.sql, keyed.partial ? groups : ""), bound)
-                                .While(fmt::format("computing step '{}'", ref->step)));
+  std::string pending = TRY(
+      Stage(fmt::format("SELECT {} FROM ({}){}", columns, input.sql, keyed.partial ? groups : ""),
+            bound)
+          .While(fmt::format("computing step '{}'", ref->step)));
 
   for (const auto& [step, reading] : readings_) {
     if (!reading->opened.scan || !reading->opened.scan->event_time) continue;
@@ -304,17 +351,26 @@ Status Mover::StageKeyed(const Ref& ref, Micros fired, StateStore& state,
 
   std::string names = Names(keyed.state);
   std::string due = TimestampLiteral(moved.fired);
-  std::string old_rows = state.Live(StateKind::kPending, keyed.state, fired);
+  std::string old_rows =
+      state == nullptr ? "" : state->Live(StateKind::kPending, keyed.state, fired);
   std::string fresh = fmt::format("SELECT {} FROM {} WHERE due <= {}", names, pending, due);
-  std::string old_due = old_rows.empty() ? "" : fmt::format("SELECT {} FROM ({}) WHERE due <= {}", names, old_rows, due);
+  std::string old_due =
+      old_rows.empty() ? ""
+                       : fmt::format("SELECT {} FROM ({}) WHERE due <= {}", names, old_rows, due);
   std::string rows = "(" + fresh + (old_due.empty() ? "" : " UNION ALL " + old_due) + ")";
-  std::string kept = keyed.kept.empty() ? "" : state.Live(StateKind::kKept, keyed.kept, fired);
-  kept = keyed.kept.empty() ? "" : "(" + (kept.empty() ? "SELECT * FROM " + relation::EmptyInput(keyed.kept) : kept) + ")";
+  std::string kept = keyed.kept.empty() || state == nullptr
+                         ? ""
+                         : state->Live(StateKind::kKept, keyed.kept, fired);
+  kept =
+      keyed.kept.empty()
+          ? ""
+          : "(" + (kept.empty() ? "SELECT * FROM " + relation::EmptyInput(keyed.kept) : kept) + ")";
   std::string fire = Replace(Replace(keyed.fire, "{rows}", rows), "{kept}", kept);
   std::string out = TRY(Stage(fire, ref->bound).While(fmt::format("firing step '{}'", ref->step)));
   staged_[ref.get()] = out;
 
-  KeyedCounts counts{.step = keyed.step, .out = TRY(CountOf("FROM " + out)), .deduplicated = 0, .held = 0};
+  KeyedCounts counts{
+      .step = keyed.step, .out = TRY(CountOf("FROM " + out)), .deduplicated = 0, .held = 0};
   if (keyed.conserves) {
     uint64_t staged = TRY(CountOf("FROM " + pending));
     uint64_t processed = TRY(CountOf("FROM " + rows));
@@ -322,16 +378,20 @@ Status Mover::StageKeyed(const Ref& ref, Micros fired, StateStore& state,
     counts.deduplicated = processed - counts.out;
   }
   keyed_.push_back(counts);
-  moved.state.push_back({StateKind::kPending, keyed.state, fmt::format("SELECT {} FROM {} WHERE due > {}", names, pending, due)});
+  moved.state.push_back({StateKind::kPending, keyed.state,
+                         fmt::format("SELECT {} FROM {} WHERE due > {}", names, pending, due)});
   if (!keyed.kept.empty()) {
     std::string keep = Replace(keyed.keep, "{fire}", "SELECT * FROM " + out);
-    moved.state.push_back({StateKind::kKept, keyed.kept, fmt::format("SELECT {} FROM ({}) WHERE due > {}", Names(keyed.kept), keep, due)});
+    moved.state.push_back(
+        {StateKind::kKept, keyed.kept,
+         fmt::format("SELECT {} FROM ({}) WHERE due > {}", Names(keyed.kept), keep, due)});
   }
   if (moved.fired == kAllTime) moved.state.clear();  // nothing can come after the end of time
   return Ok();
 }
 
-// Reads what could not become rows, checks that the sources are still what was frozen, and hands all counts to the books.
+// Reads what could not become rows, checks that the sources are still what was frozen, and hands
+// all counts to the books.
 Status Mover::Finish(sql::Session& session, BookKeeper& books, Moved& moved) {
   for (auto& [step, reading] : readings_) {
     if (reading->taken) continue;
@@ -341,8 +401,9 @@ Status Mover::Finish(sql::Session& session, BookKeeper& books, Moved& moved) {
     {
       MutexLock lock(reading->mutex);
       if (reading->letter_bytes > options_.letter_limit_bytes) {
-        return RejectedError(fmt::format("step '{}' rejected {} records, more than {} in one epoch: is the format right?", step,
-                                         reading->letters.size(), FormatBytes(options_.letter_limit_bytes)));
+        return RejectedError(fmt::format(
+            "step '{}' rejected {} records, more than {} in one epoch: is the format right?", step,
+            reading->letters.size(), FormatBytes(options_.letter_limit_bytes)));
       }
       std::move(reading->letters.begin(), reading->letters.end(), std::back_inserter(letters));
       reading->letters.clear();
@@ -364,10 +425,11 @@ Status Mover::Finish(sql::Session& session, BookKeeper& books, Moved& moved) {
   return Ok();
 }
 
-Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std::vector<OpenLanding>& landings,
+Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
+                          const std::vector<OpenLanding>& landings,
                           const std::map<std::string, Micros>& watermarks, Micros fired,
-                          const std::function<Micros(const std::map<std::string, Micros>&)>& joined, StateStore* state,
-                          std::stop_token stop) {
+                          const std::function<Micros(const std::map<std::string, Micros>&)>& joined,
+                          StateStore* state, std::stop_token stop) {
   stop_ = stop;
   inputs_ = inputs;
   watermarks_ = watermarks;
@@ -376,7 +438,8 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std:
   moved.fired = fired;
   std::vector<BookKeeper::Step> steps;
   for (const StepFacts& facts : plan_.steps) {
-    if (std::find(flow_.steps.begin(), flow_.steps.end(), facts.name) == flow_.steps.end()) continue;
+    if (std::find(flow_.steps.begin(), flow_.steps.end(), facts.name) == flow_.steps.end())
+      continue;
     bool partial = facts.verb == "sql" || facts.verb == "join";
     steps.push_back({facts.name, facts.from, facts.restarts, partial});
   }
@@ -384,15 +447,9 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std:
 
   std::vector<Ref> roots;
   for (const PlannedLoad& load : flow_.loads) roots.push_back(load.rows);
-  Ref keyed;
-  auto find = [&](auto&& self, const Ref& ref) -> void {
-    if (std::holds_alternative<relation::Keyed>(ref->op)) keyed = ref;
-    for (const Ref& input : Inputs(*ref)) self(self, input);
-  };
-  for (const Ref& root : roots) find(find, root);
-  if (keyed) {
+  if (Ref keyed = KeyedOf(roots)) {
     TRY(StageShared({std::get<relation::Keyed>(keyed->op).from}));
-    TRY(StageKeyed(keyed, fired, *state, joined, moved));
+    TRY(StageKeyed(keyed, fired, state, joined, moved));
   }
   TRY(StageShared(roots));
   TRY(Finish(work_, books, moved));
@@ -400,9 +457,11 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std:
   for (const OpenLanding& open : landings) {
     for (size_t i = 0; open.landing != nullptr && i < open.loads.size(); ++i) {
       const PlannedLoad& load = flow_.loads[open.loads[i]];
-      relation::Text text = TRY(relation::Render(load.rows, Options(open.landing->session()), relation::Hidden::kLeaveOut));
-      Landed landed = TRY(open.landing->Write(i, text.sql, ToSql(text.bound), stop)
-                              .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));
+      relation::Text text = TRY(relation::Render(load.rows, Options(open.landing->session()),
+                                                 relation::Hidden::kLeaveOut));
+      Landed landed = TRY(
+          open.landing->Write(i, text.sql, ToSql(text.bound), stop)
+              .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));
       books.Landed(load.load.step, landed.rows);
       moved.landed[load.load.step] += landed;
       TRY(Finish(open.landing->session(), books, moved));
@@ -411,15 +470,23 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std:
 
   for (PlacedTap& placed : taps_) {
     TapCount count{.plan = placed.plan, .fates = {}, .total = placed.tap->Total()};
-    for (size_t k = 1; k <= placed.plan.fates.size(); ++k) count.fates.push_back(placed.tap->Count(static_cast<int>(k)));
+    for (size_t k = 1; k <= placed.plan.fates.size(); ++k)
+      count.fates.push_back(placed.tap->Count(static_cast<int>(k)));
     books.Tap(count);
     for (sql::Diverted& row : placed.tap->TakeDiverted()) {
       const relation::Fate& fate = placed.plan.fates.at(static_cast<size_t>(row.fate - 1));
-      moved.letters.push_back({.source = "", .partition = std::move(row.partition), .offset = row.offset, .line = -1, .step = fate.step,
-                               .code = fate.code, .message = std::move(row.message), .original = std::move(row.row)});
+      moved.letters.push_back({.source = "",
+                               .partition = std::move(row.partition),
+                               .offset = row.offset,
+                               .line = -1,
+                               .step = fate.step,
+                               .code = fate.code,
+                               .message = std::move(row.message),
+                               .original = std::move(row.row)});
     }
   }
-  for (const KeyedCounts& counts : keyed_) books.Keyed(counts.step, counts.out, counts.deduplicated, counts.held);
+  for (const KeyedCounts& counts : keyed_)
+    books.Keyed(counts.step, counts.out, counts.deduplicated, counts.held);
   for (auto& [step, reading] : readings_) {
     std::vector<Letter*> own;
     for (Letter& letter : moved.letters) {
@@ -433,6 +500,22 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs, const std:
   }
   moved.books = TRY(books.Close());
   return moved;
+}
+
+Result<sql::Rows> Mover::Peek(const std::map<std::string, Input>& inputs, const Ref& rows,
+                              uint64_t limit, std::stop_token stop) {
+  stop_ = stop;
+  inputs_ = inputs;
+  if (Ref keyed = KeyedOf({rows})) {
+    TRY(StageShared({std::get<relation::Keyed>(keyed->op).from}));
+    Moved ignored;
+    TRY(StageKeyed(
+        keyed, kNoTime, nullptr, [](const auto&) { return kAllTime; }, ignored));
+  }
+  TRY(StageShared({rows}));
+  relation::Text text = TRY(relation::Render(rows, Options(work_), relation::Hidden::kLeaveOut));
+  return work_.Query(fmt::format("SELECT * FROM ({}) LIMIT {}", text.sql, limit), ToSql(text.bound),
+                     stop);
 }
 
 }  // namespace sluice

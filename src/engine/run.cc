@@ -28,10 +28,11 @@ class Runner {
     }
     outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     for (const StepFacts& facts : plan_.steps) {
-      outcome_.steps.push_back({facts.name, facts.verb, books_[facts.name], durations_[facts.name]});
+      outcome_.steps.push_back(
+          {facts.name, facts.verb, books_[facts.name], durations_[facts.name]});
     }
     if (!done.ok()) outcome_.error = done.error();
-    outcome_.status = !outcome_.error                                       ? RunStatus::kSucceeded
+    outcome_.status = !outcome_.error                                 ? RunStatus::kSucceeded
                       : outcome_.error->kind == ErrorKind::kCancelled ? RunStatus::kCancelled
                                                                       : RunStatus::kFailed;
     if (outcome_.run) {
@@ -48,17 +49,28 @@ class Runner {
   Status Start() {
     RunFilter unfinished{.pipeline = plan_.pipeline, .status = "running", .limit = 1000};
     for (const RunRow& row : TRY(world_.ledger.Runs(unfinished))) {
-      if (row.start.interval == plan_.interval_text && row.start.project == plan_.project) interrupted_.push_back(row);
+      if (row.start.interval == plan_.interval_text && row.start.project == plan_.project)
+        interrupted_.push_back(row);
     }
-    outcome_.run = TRY(world_.ledger.KeepRunStart({.project = plan_.project, .pipeline = plan_.pipeline, .revision = plan_.revision,
-                                                   .interval = plan_.interval_text, .params_json = plan_.params_json,
+    outcome_.run = TRY(world_.ledger.KeepRunStart({.project = plan_.project,
+                                                   .pipeline = plan_.pipeline,
+                                                   .revision = plan_.revision,
+                                                   .interval = plan_.interval_text,
+                                                   .params_json = plan_.params_json,
                                                    .started_at = outcome_.started_at}));
     TRY(Leases());
     for (const RunRow& row : interrupted_) {
       killed_.insert(row.id);
-      TRY(world_.ledger.KeepRunEnd(row.id, {.status = RunStatus::kFailed, .ended_at = world_.clock.Now(), .error_kind = "interrupted",
-                                            .error_message = fmt::format("the process ended in mid-run; run {} goes on from there", outcome_.run.value),
-                                            .rejected = 0, .result_json = ""}, {}));
+      TRY(world_.ledger.KeepRunEnd(
+          row.id,
+          {.status = RunStatus::kFailed,
+           .ended_at = world_.clock.Now(),
+           .error_kind = "interrupted",
+           .error_message = fmt::format("the process ended in mid-run; run {} goes on from there",
+                                        outcome_.run.value),
+           .rejected = 0,
+           .result_json = ""},
+          {}));
     }
     return Pins();
   }
@@ -66,10 +78,14 @@ class Runner {
   // One run at a time per lane; only then is an unfinished run known to be dead.
   Status Leases() {
     for (const auto& stage : plan_.stages) {
-      std::string id = std::visit([](const auto& s) -> std::string {
-        if constexpr (requires { s.id; }) return s.id;
-        else return s.step;
-      }, stage);
+      std::string id = std::visit(
+          [](const auto& s) -> std::string {
+            if constexpr (requires { s.id; })
+              return s.id;
+            else
+              return s.step;
+          },
+          stage);
       leases_.push_back(TRY(world_.ledger.KeepLease(LaneOf(plan_, id).Key(), outcome_.run)));
     }
     return Ok();
@@ -81,7 +97,8 @@ class Runner {
       if (flow == nullptr) continue;
       for (const PlannedExtract& extract : flow->extracts) {
         if (extract.shape.guessed.empty() || extract.request.pinned) continue;
-        TRY(world_.ledger.KeepPin(plan_.project, plan_.pipeline, extract.step, extract.shape.guessed, outcome_.started_at));
+        TRY(world_.ledger.KeepPin(plan_.project, plan_.pipeline, extract.step,
+                                  extract.shape.guessed, outcome_.started_at));
       }
     }
     return Ok();
@@ -89,8 +106,10 @@ class Runner {
 
   Status Stages() {
     for (size_t i = 0; i < plan_.stages.size(); ++i) {
-      if (const Flow* flow = std::get_if<Flow>(&plan_.stages[i])) TRY(RunFlow(*flow, leases_[i]));
-      else TRY(RunAction(std::get<Action>(plan_.stages[i]), leases_[i]));
+      if (const Flow* flow = std::get_if<Flow>(&plan_.stages[i]))
+        TRY(RunFlow(*flow, leases_[i]));
+      else
+        TRY(RunAction(std::get<Action>(plan_.stages[i]), leases_[i]));
     }
     return Ok();
   }
@@ -101,11 +120,14 @@ class Runner {
     for (int tried = 1;; ++tried) {
       Status done = attempt();
       if (done.ok()) return done;
-      bool again = done.error().kind == ErrorKind::kTransient && tried < plan_.retry.attempts && !stop_.stop_requested();
+      bool again = done.error().kind == ErrorKind::kTransient && tried < plan_.retry.attempts &&
+                   !stop_.stop_requested();
       if (!again) return done;
-      auto wait = DelayAfter(plan_.retry, tried, options_.random ? options_.random() : 0.5, done.error());
+      auto wait =
+          DelayAfter(plan_.retry, tried, options_.random ? options_.random() : 0.5, done.error());
       world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", what,
-                             fmt::format("try {} of {} failed: {}", tried, plan_.retry.attempts, Format(done.error()))});
+                             fmt::format("try {} of {} failed: {}", tried, plan_.retry.attempts,
+                                         Format(done.error()))});
       if (options_.observer) options_.observer->OnRetry(what, done.error(), tried, wait);
       world_.clock.Wait(wait, stop_);
     }
@@ -132,9 +154,11 @@ class Runner {
     auto took = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     for (const auto& [step, counts] : driver.outcome().books) books_[step] += counts;
     for (const std::string& step : flow.steps) durations_[step] = took;
-    outcome_.loads.insert(outcome_.loads.end(), driver.outcome().loads.begin(), driver.outcome().loads.end());
+    outcome_.loads.insert(outcome_.loads.end(), driver.outcome().loads.begin(),
+                          driver.outcome().loads.end());
     outcome_.rejected += driver.outcome().letters;
-    outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(), driver.outcome().notes.end());
+    outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(),
+                          driver.outcome().notes.end());
     return done;
   }
 
@@ -147,14 +171,26 @@ class Runner {
       if (stop_.stop_requested()) return CancelledError();
       Sink& sink = TRY(ActionSink(action, context)).get();
       std::optional<EpochRecord> last = TRY(sink.Last(lane));
-      if (last && (last->run == outcome_.run || killed_.contains(last->run)) && last->fingerprint == action.fingerprint) {
-        outcome_.notes.push_back(fmt::format("step {} was done by run {}, which was interrupted later", action.step, last->run.value));
+      if (last && (last->run == outcome_.run || killed_.contains(last->run)) &&
+          last->fingerprint == action.fingerprint) {
+        outcome_.notes.push_back(
+            fmt::format("step {} was done by run {}, which was interrupted later", action.step,
+                        last->run.value));
         return Ok();
       }
       auto landing = TRY(sink.Begin(lane, {}, Visibility::kTarget, std::nullopt));
       uint64_t changed = TRY(landing->Run(action.statement, action.bound, stop_));
-      EpochRecord record{.lane = lane, .epoch = landing->epoch(), .fence = lease.fence, .run = outcome_.run, .fingerprint = action.fingerprint,
-                         .ranges = {}, .position = {}, .watermarks = {}, .books = {}, .final = true, .published = true};
+      EpochRecord record{.lane = lane,
+                         .epoch = landing->epoch(),
+                         .fence = lease.fence,
+                         .run = outcome_.run,
+                         .fingerprint = action.fingerprint,
+                         .ranges = {},
+                         .position = {},
+                         .watermarks = {},
+                         .books = {},
+                         .final = true,
+                         .published = true};
       record.books[action.step] = {.in = changed, .out = changed};
       if (options_.observer) options_.observer->OnMilestone(action.step, Milestone::kDeciding);
       Status committed = landing->Commit(record);
@@ -173,7 +209,8 @@ class Runner {
   }
 
   // Actions of one run share the sinks they write to.
-  Result<std::reference_wrapper<Sink>> ActionSink(const Action& action, const ConnectorContext& context) {
+  Result<std::reference_wrapper<Sink>> ActionSink(const Action& action,
+                                                  const ConnectorContext& context) {
     auto& sink = action_sinks_[action.sink.key];
     if (!sink) {
       sink = TRY(action.sink.connector->sink(action.sink.connection, {}, context));
@@ -184,9 +221,14 @@ class Runner {
 
   Status End() {
     std::vector<StepResult> steps;
-    for (const StepOutcome& step : outcome_.steps) steps.push_back({step.step, step.verb, step.counts, step.duration});
-    RunEnd end{.status = outcome_.status, .ended_at = world_.clock.Now(), .error_kind = "", .error_message = "",
-               .rejected = outcome_.rejected, .result_json = ToJson(plan_, outcome_)};
+    for (const StepOutcome& step : outcome_.steps)
+      steps.push_back({step.step, step.verb, step.counts, step.duration});
+    RunEnd end{.status = outcome_.status,
+               .ended_at = world_.clock.Now(),
+               .error_kind = "",
+               .error_message = "",
+               .rejected = outcome_.rejected,
+               .result_json = ToJson(plan_, outcome_)};
     if (outcome_.error) {
       end.error_kind = NameOf(outcome_.error->kind);
       end.error_message = Format(*outcome_.error);
@@ -210,7 +252,8 @@ class Runner {
 
 }  // namespace
 
-RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options, std::stop_token stop) {
+RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options,
+                   std::stop_token stop) {
   return Runner(plan, world, options, std::move(stop)).Run();
 }
 
@@ -220,7 +263,8 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
   json["pipeline"] = outcome.pipeline;
   json["status"] = NameOf(outcome.status);
   if (plan.interval) {
-    json["interval"] = {{"start", FormatInstant(plan.interval->start)}, {"end", FormatInstant(plan.interval->end)}};
+    json["interval"] = {{"start", FormatInstant(plan.interval->start)},
+                        {"end", FormatInstant(plan.interval->end)}};
   } else {
     json["interval"] = nullptr;
   }
@@ -228,21 +272,35 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
   json["rejected"] = outcome.rejected;
   json["steps"] = Json::array();
   for (const StepOutcome& step : outcome.steps) {
-    json["steps"].push_back({{"name", step.step}, {"verb", step.verb}, {"rows_in", step.counts.in}, {"rows_out", step.counts.out},
-                             {"filtered", step.counts.filtered}, {"deduplicated", step.counts.deduplicated},
-                             {"rejected", step.counts.rejected}, {"late", step.counts.late},
+    json["steps"].push_back({{"name", step.step},
+                             {"verb", step.verb},
+                             {"rows_in", step.counts.in},
+                             {"rows_out", step.counts.out},
+                             {"filtered", step.counts.filtered},
+                             {"deduplicated", step.counts.deduplicated},
+                             {"rejected", step.counts.rejected},
+                             {"late", step.counts.late},
                              {"duration_ms", step.duration.count() / 1000}});
   }
   json["loads"] = Json::array();
   for (const LoadOutcome& load : outcome.loads) {
-    json["loads"].push_back({{"step", load.step}, {"target", load.target}, {"mode", NameOf(load.mode)},
-                             {"inserted", load.landed.inserted}, {"updated", load.landed.updated}, {"deleted", load.landed.deleted},
-                             {"unchanged", load.landed.unchanged}, {"bytes", load.landed.bytes}, {"already_loaded", load.already_loaded}});
+    json["loads"].push_back({{"step", load.step},
+                             {"target", load.target},
+                             {"mode", NameOf(load.mode)},
+                             {"inserted", load.landed.inserted},
+                             {"updated", load.landed.updated},
+                             {"deleted", load.landed.deleted},
+                             {"unchanged", load.landed.unchanged},
+                             {"bytes", load.landed.bytes},
+                             {"already_loaded", load.already_loaded}});
   }
   json["notes"] = outcome.notes;
   if (outcome.error) {
     const Error& error = *outcome.error;
-    json["error"] = {{"kind", NameOf(error.kind)}, {"message", error.message}, {"file", error.mark.file}, {"line", error.mark.line},
+    json["error"] = {{"kind", NameOf(error.kind)},
+                     {"message", error.message},
+                     {"file", error.mark.file},
+                     {"line", error.mark.line},
                      {"column", error.mark.column}};
   } else {
     json["error"] = nullptr;

@@ -1,7 +1,9 @@
-// One run of a plan: its flows and actions in order, retried by kind of error, remembered in the ledger.
+// One run of a plan: its flows and actions in order, retried by kind of error, remembered in the
+// ledger.
 //
-// A run that was killed leaves its row as running; the next run of the same pipeline and interval carries on: flows go on after their last
-// decided epoch, and actions that the killed run had committed are not repeated.
+// A run that was killed leaves its row as running; the next run of the same pipeline and interval
+// carries on: flows go on after their last decided epoch, and actions that the killed run had
+// committed are not repeated.
 #pragma once
 
 #include <optional>
@@ -29,13 +31,13 @@ struct RunOutcome {
   Micros started_at{0}, duration{0};
   std::vector<StepOutcome> steps;
   std::vector<LoadOutcome> loads;
-  uint64_t rejected = 0;                 // dead letters of this run
+  uint64_t rejected = 0;  // dead letters of this run
   std::vector<std::string> notes;
   std::optional<Error> error;
 };
 
-// Never fails by itself: what went wrong is in the outcome. The ledger holds the run before the first byte is read, and its
-// end before this returns.
+// Never fails by itself: what went wrong is in the outcome. The ledger holds the run before the
+// first byte is read, and its end before this returns.
 RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options, std::stop_token stop);
 
 // The contract of `--output json` (docs/reference): one object.

@@ -13,7 +13,8 @@ namespace sluice {
 
 namespace {
 
-constexpr uint64_t kSegmentRows = 1'000'000;  // a segment that is full takes no more, so that it can die
+constexpr uint64_t kSegmentRows =
+    1'000'000;  // a segment that is full takes no more, so that it can die
 
 int64_t ToNumber(const sql::Cell& cell) {
   int64_t value = 0;
@@ -33,32 +34,41 @@ std::string StateStore::Name(const std::string& table) const {
   return QuoteIdentifier(alias_) + ".main." + QuoteIdentifier(table);
 }
 
-Result<std::unique_ptr<StateStore>> StateStore::Open(sql::Database& database, const std::string& path, const Lane& lane,
+Result<std::unique_ptr<StateStore>> StateStore::Open(sql::Database& database,
+                                                     const std::string& path, const Lane& lane,
                                                      const std::string& step) {
-  std::string alias = TRY(database.Attach(path, "state_" + Fingerprint(path), sql::Access::kReadWrite).While("opening the state file"));
+  std::string alias =
+      TRY(database.Attach(path, "state_" + Fingerprint(path), sql::Access::kReadWrite)
+              .While("opening the state file"));
   auto session = TRY(database.Connect());
   std::string key = lane.Key();
-  std::unique_ptr<StateStore> store(new StateStore(std::move(session), alias, key, "s_" + Fingerprint(key + "/" + step) + "_"));
+  std::unique_ptr<StateStore> store(
+      new StateStore(std::move(session), alias, key, "s_" + Fingerprint(key + "/" + step) + "_"));
   TRY(store->Load().While(fmt::format("reading the state file '{}'", path)));
   return store;
 }
 
 Status StateStore::Load() {
-  TRY(session_->Execute(fmt::format("CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, epoch BIGINT, fired BIGINT);"
-                                    "CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, name VARCHAR, kind INTEGER)",
-                                    Name("_sluice_epochs"), Name("_sluice_segments"))));
+  TRY(session_->Execute(
+      fmt::format("CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, epoch BIGINT, fired BIGINT);"
+                  "CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, name VARCHAR, kind INTEGER)",
+                  Name("_sluice_epochs"), Name("_sluice_segments"))));
   sql::Bound lane{"lane", "VARCHAR", lane_};
-  sql::Rows last = TRY(session_->Query(fmt::format("SELECT coalesce(max(epoch), 0) FROM {} WHERE lane = CAST($lane AS VARCHAR)",
-                                                   Name("_sluice_epochs")), {lane}));
+  sql::Rows last = TRY(session_->Query(
+      fmt::format("SELECT coalesce(max(epoch), 0) FROM {} WHERE lane = CAST($lane AS VARCHAR)",
+                  Name("_sluice_epochs")),
+      {lane}));
   last_ = EpochId{ToNumber(last.rows.at(0).at(0))};
   segments_.clear();
-  sql::Rows known = TRY(session_->Query(
-      fmt::format("SELECT name, kind FROM {} WHERE lane = CAST($lane AS VARCHAR) AND starts_with(name, {}) ORDER BY length(name), name",
-                  Name("_sluice_segments"), QuoteLiteral(prefix_)), {lane}));
+  sql::Rows known = TRY(
+      session_->Query(fmt::format("SELECT name, kind FROM {} WHERE lane = CAST($lane AS VARCHAR) "
+                                  "AND starts_with(name, {}) ORDER BY length(name), name",
+                                  Name("_sluice_segments"), QuoteLiteral(prefix_)),
+                      {lane}));
   for (const auto& row : known.rows) {
     Segment segment{.table = row[0].text, .kind = static_cast<StateKind>(ToNumber(row[1]))};
-    sql::Rows facts = TRY(session_->Query(
-        fmt::format("SELECT count(*), coalesce(max(epoch_us(due)), 0) FROM {}", Name(segment.table))));
+    sql::Rows facts = TRY(session_->Query(fmt::format(
+        "SELECT count(*), coalesce(max(epoch_us(due)), 0) FROM {}", Name(segment.table))));
     segment.rows = static_cast<uint64_t>(ToNumber(facts.rows[0][0]));
     segment.max_due = Micros(ToNumber(facts.rows[0][1]));
     next_segment_ = std::max(next_segment_, ToNumber({segment.table.substr(prefix_.size())}) + 1);
@@ -69,26 +79,30 @@ Status StateStore::Load() {
 
 Status StateStore::TakeBack(EpochId decided) {
   if (last_ <= decided) return Ok();
-  std::string text = fmt::format("BEGIN; DELETE FROM {} WHERE lane = {} AND epoch > {};", Name("_sluice_epochs"), QuoteLiteral(lane_),
-                                 decided.value);
-  for (const Segment& segment : segments_) text += fmt::format("DELETE FROM {} WHERE _epoch > {};", Name(segment.table), decided.value);
+  std::string text = fmt::format("BEGIN; DELETE FROM {} WHERE lane = {} AND epoch > {};",
+                                 Name("_sluice_epochs"), QuoteLiteral(lane_), decided.value);
+  for (const Segment& segment : segments_)
+    text += fmt::format("DELETE FROM {} WHERE _epoch > {};", Name(segment.table), decided.value);
   TRY(session_->Execute(text + "COMMIT").While("taking back state of an undecided epoch"));
   return Load();
 }
 
 std::string StateStore::Live(StateKind kind, const Schema& columns, Micros fired) const {
   std::string names;
-  for (const Column& column : columns) names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+  for (const Column& column : columns)
+    names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   std::string text;
   for (const Segment& segment : segments_) {
-    if (segment.kind != kind || segment.rows == 0 || (fired != kNoTime && segment.max_due <= fired)) continue;
-    text += fmt::format("{}SELECT {} FROM {} WHERE due > {}", text.empty() ? "" : " UNION ALL ", names, Name(segment.table),
-                        TimestampLiteral(fired));
+    if (segment.kind != kind || segment.rows == 0 || (fired != kNoTime && segment.max_due <= fired))
+      continue;
+    text += fmt::format("{}SELECT {} FROM {} WHERE due > {}", text.empty() ? "" : " UNION ALL ",
+                        names, Name(segment.table), TimestampLiteral(fired));
   }
   return text;
 }
 
-Result<std::vector<uint64_t>> StateStore::Hold(EpochId epoch, Micros fired, const std::vector<Addition>& additions,
+Result<std::vector<uint64_t>> StateStore::Hold(EpochId epoch, Micros fired,
+                                               const std::vector<Addition>& additions,
                                                std::stop_token stop) {
   std::vector<uint64_t> added;
   std::vector<Segment> segments = segments_;
@@ -102,26 +116,32 @@ Result<std::vector<uint64_t>> StateStore::Hold(EpochId epoch, Micros fired, cons
       if (open == segments.end()) {
         Segment fresh{.table = fmt::format("{}{}", prefix_, next++), .kind = addition.kind};
         std::string columns = "_epoch BIGINT";
-        for (const Column& column : addition.columns) columns += ", " + QuoteIdentifier(column.name) + " " + column.type;
-        TRY(session_->Execute(fmt::format("CREATE TABLE {} ({}); INSERT INTO {} VALUES ({}, {}, {})", Name(fresh.table), columns,
-                                          Name("_sluice_segments"), QuoteLiteral(lane_), QuoteLiteral(fresh.table),
-                                          static_cast<int>(fresh.kind))));
+        for (const Column& column : addition.columns)
+          columns += ", " + QuoteIdentifier(column.name) + " " + column.type;
+        TRY(session_->Execute(
+            fmt::format("CREATE TABLE {} ({}); INSERT INTO {} VALUES ({}, {}, {})",
+                        Name(fresh.table), columns, Name("_sluice_segments"), QuoteLiteral(lane_),
+                        QuoteLiteral(fresh.table), static_cast<int>(fresh.kind))));
         segments.push_back(std::move(fresh));
         open = segments.end() - 1;
       }
       std::string names;
       for (const Column& column : addition.columns) names += ", " + QuoteIdentifier(column.name);
-      uint64_t rows = TRY(session_->Execute(fmt::format("INSERT INTO {} (_epoch{}) SELECT {}{} FROM ({})", Name(open->table), names,
-                                                        epoch.value, names, addition.select), {}, stop));
+      uint64_t rows = TRY(session_->Execute(
+          fmt::format("INSERT INTO {} (_epoch{}) SELECT {}{} FROM ({})", Name(open->table), names,
+                      epoch.value, names, addition.select),
+          {}, stop));
       if (rows > 0) {
-        sql::Rows due = TRY(session_->Query(fmt::format("SELECT coalesce(max(epoch_us(due)), 0) FROM ({})", addition.select), {}, stop));
+        sql::Rows due = TRY(session_->Query(
+            fmt::format("SELECT coalesce(max(epoch_us(due)), 0) FROM ({})", addition.select), {},
+            stop));
         open->max_due = std::max(open->max_due, Micros(ToNumber(due.rows[0][0])));
         open->rows += rows;
       }
       added.push_back(rows);
     }
-    TRY(session_->Execute(fmt::format("INSERT INTO {} VALUES ({}, {}, {})", Name("_sluice_epochs"), QuoteLiteral(lane_), epoch.value,
-                                      fired.count())));
+    TRY(session_->Execute(fmt::format("INSERT INTO {} VALUES ({}, {}, {})", Name("_sluice_epochs"),
+                                      QuoteLiteral(lane_), epoch.value, fired.count())));
     return session_->Commit();
   };
   Status written = write();
@@ -144,8 +164,8 @@ Status StateStore::DropDead(Micros fired) {
       alive.push_back(segment);
       continue;
     }
-    text += fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM {} WHERE name = {};", Name(segment.table), Name("_sluice_segments"),
-                        QuoteLiteral(segment.table));
+    text += fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM {} WHERE name = {};",
+                        Name(segment.table), Name("_sluice_segments"), QuoteLiteral(segment.table));
   }
   if (text.empty()) return Ok();
   TRY(session_->Execute("BEGIN;" + text + "COMMIT").While("dropping dead state"));

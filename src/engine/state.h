@@ -1,8 +1,10 @@
-// The keyed state of one lane: insert-only rows tagged with their epoch, in the pipeline's own DuckDB file, so that an epoch can be taken
-// back by one DELETE. Rows lie in segments, tables that are dropped whole once every row in them is dead (its `due` has been fired
-// and decided); nothing else is ever removed.
+// The keyed state of one lane: insert-only rows tagged with their epoch, in the pipeline's own
+// DuckDB file, so that an epoch can be taken back by one DELETE. Rows lie in segments, tables that
+// are dropped whole once every row in them is dead (its `due` has been fired and decided); nothing
+// else is ever removed.
 //
-// Transactions: Hold is one, committed before the decider's; TakeBack and DropDead are their own and repeatable.
+// Transactions: Hold is one, committed before the decider's; TakeBack and DropDead are their own
+// and repeatable.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +29,8 @@ enum class StateKind : uint8_t { kPending, kKept };
 class StateStore {  // the driver's thread
  public:
   // Attaches (and creates) the file; `step` names the keyed step.
-  static Result<std::unique_ptr<StateStore>> Open(sql::Database& database, const std::string& path, const Lane& lane,
-                                                  const std::string& step);
+  static Result<std::unique_ptr<StateStore>> Open(sql::Database& database, const std::string& path,
+                                                  const Lane& lane, const std::string& step);
 
   EpochId last() const { return last_; }
   Status TakeBack(EpochId decided);
@@ -40,8 +42,10 @@ class StateStore {  // the driver's thread
     Schema columns;      // `due` is one of them
     std::string select;  // its rows
   };
-  // Everything that epoch leaves, in one durable transaction; with nothing to add only the epoch's own mark. Returns rows added per addition.
-  Result<std::vector<uint64_t>> Hold(EpochId epoch, Micros fired, const std::vector<Addition>& additions, std::stop_token stop);
+  // Everything that epoch leaves, in one durable transaction; with nothing to add only the epoch's
+  // own mark. Returns rows added per addition.
+  Result<std::vector<uint64_t>> Hold(EpochId epoch, Micros fired,
+                                     const std::vector<Addition>& additions, std::stop_token stop);
   Status DropDead(Micros fired);
 
  private:
@@ -51,8 +55,12 @@ class StateStore {  // the driver's thread
     uint64_t rows = 0;
     Micros max_due{0};
   };
-  StateStore(std::unique_ptr<sql::Session> session, std::string alias, std::string lane, std::string prefix)
-      : session_(std::move(session)), alias_(std::move(alias)), lane_(std::move(lane)), prefix_(std::move(prefix)) {}
+  StateStore(std::unique_ptr<sql::Session> session, std::string alias, std::string lane,
+             std::string prefix)
+      : session_(std::move(session)),
+        alias_(std::move(alias)),
+        lane_(std::move(lane)),
+        prefix_(std::move(prefix)) {}
   Status Load();
   std::string Name(const std::string& table) const;
 

@@ -5,7 +5,8 @@
 
 namespace sluice {
 
-void WatermarkJoin::Raise(const std::string& partition, Micros watermark, std::chrono::nanoseconds at) {
+void WatermarkJoin::Raise(const std::string& partition, Micros watermark,
+                          std::chrono::nanoseconds at) {
   auto [it, fresh] = watermarks_.try_emplace(partition, watermark);
   if (fresh || it->second < watermark) spoken_[partition] = at;
   it->second = std::max(it->second, watermark);

@@ -1,7 +1,9 @@
-// Joins the watermarks of partitions into one: W = the least of those that live, never falling (DESIGN §7).
+// Joins the watermarks of partitions into one: W = the least of those that live, never falling
+// (DESIGN §7).
 //
-// A partition lives once it has shown a row. On an endless source one that has been silent for `idle_after` does not count until it
-// speaks again; on bounded input nothing is ever idle, so that a replay gives the same answer.
+// A partition lives once it has shown a row. On an endless source one that has been silent for
+// `idle_after` does not count until it speaks again; on bounded input nothing is ever idle, so that
+// a replay gives the same answer.
 #pragma once
 
 #include <map>

@@ -25,8 +25,10 @@ class Observer {
   // A query runs: share done 0..1, or -1. Called a few times a second from another thread.
   virtual void OnMoving(const std::string& /*flow*/, double /*share*/) {}
   // An epoch is durable: what it read and loaded. Counters move here and nowhere else.
-  virtual void OnDecided(const std::string& /*flow*/, const EpochRecord&, uint64_t /*rows_loaded*/, uint64_t /*bytes*/) {}
-  virtual void OnRetry(const std::string& /*what*/, const Error&, int /*attempt*/, std::chrono::microseconds /*wait*/) {}
+  virtual void OnDecided(const std::string& /*flow*/, const EpochRecord&, uint64_t /*rows_loaded*/,
+                         uint64_t /*bytes*/) {}
+  virtual void OnRetry(const std::string& /*what*/, const Error&, int /*attempt*/,
+                       std::chrono::microseconds /*wait*/) {}
   virtual void OnStep(const std::string& /*step*/, const std::string& /*what*/) {}
 };
 
@@ -40,11 +42,11 @@ struct World {
 };
 
 struct RunOptions {
-  bool again = false;                 // --again, --full-refresh: load what is already loaded once more
-  std::optional<Limits> limits;       // of an epoch, instead of the plan's (tests)
+  bool again = false;            // --again, --full-refresh: load what is already loaded once more
+  std::optional<Limits> limits;  // of an epoch, instead of the plan's (tests)
   uint64_t letter_limit_bytes = 256 << 20;  // of one epoch's dead letters
   Observer* observer = nullptr;
-  std::function<double()> random;     // uniform in [0, 1), for jitter
+  std::function<double()> random;  // uniform in [0, 1), for jitter
 };
 
 }  // namespace sluice

@@ -1,0 +1,105 @@
+// See scene.h.
+#include "harness/scene.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "pipeline/plan.h"
+
+namespace sluice::harness {
+
+Scene::Scene(std::string folder, const Connectors& connectors, const Verbs& verbs)
+    : folder_(std::move(folder)), connectors_(connectors), verbs_(verbs), files_(LocalFiles()) {}
+
+Status Scene::Write(const std::string& path, const std::string& text) {
+  std::string full = JoinPath(folder_, path);
+  TRY(files_->MakeFolders(ParentFolder(full)));
+  return WriteAtomically(*files_, full, text);
+}
+
+namespace {
+
+Result<PlanRequest> RequestOf(const RunSpec& spec, RunOptions& options) {
+  PlanRequest request;
+  request.now = spec.now;
+  for (size_t i = 0; i < spec.words.size(); ++i) {
+    const std::string& word = spec.words[i];
+    bool more = i + 1 < spec.words.size();
+    if (word == "--again") {
+      options.again = true;
+    } else if (word == "--date" && more) {
+      request.date = spec.words[++i];
+    } else if (word == "--param" && more) {
+      const std::string& pair = spec.words[++i];
+      size_t at = pair.find('=');
+      if (at == std::string::npos)
+        return ConfigError({}, "--param '" + pair + "': write it as name=value");
+      request.params[pair.substr(0, at)] = pair.substr(at + 1);
+    } else {
+      return ConfigError(
+          {}, "a run in a .test file takes --date, --again and --param; not '" + word + "'");
+    }
+  }
+  return request;
+}
+
+}  // namespace
+
+RunReport Scene::Run(const RunSpec& spec) {
+  RunReport report;
+  auto refuse = [&](const Error& error) {
+    report.exit = error.kind == ErrorKind::kConfig ? 2 : 1;
+    report.error = Format(error);
+    return report;
+  };
+  FakeClock clock(spec.now);
+  RunOptions options;
+  options.limits = spec.limits;
+  options.observer = spec.observer;
+  Result<PlanRequest> request = RequestOf(spec, options);
+  if (!request.ok()) return refuse(request.error());
+  Result<Project> project = ReadProject(*files_, folder_);
+  if (!project.ok()) return refuse(project.error());
+  std::string store = folder_ + "/.sluice";
+  if (Status made = files_->MakeFolders(store); !made.ok()) return refuse(made.error());
+  auto ledger = Ledger::Open(store + "/ledger.db");
+  if (!ledger.ok()) return refuse(ledger.error());
+  auto database = sql::Database::Open({.memory_bytes = project->memory_bytes.value_or(0),
+                                       .threads = spec.threads,
+                                       .temp_folder = store + "/temp"});
+  if (!database.ok()) return refuse(database.error());
+  ConnectorContext context{*files_, **database, clock, folder_};
+  Result<PipelineFile> file = ReadPipeline(*files_, *project, spec.pipeline);
+  if (!file.ok()) return refuse(file.error());
+  request->pinned = [&](const std::string& step) {
+    return (*ledger)->Pinned(project->name, file->name, step);
+  };
+  Result<Plan> plan = MakePlan(*project, *file, *request, connectors_, verbs_, context);
+  if (!plan.ok()) return refuse(plan.error());
+  report.plan = Describe(*plan);
+  World world{*files_, clock, **database, **ledger, folder_, store};
+  RunOutcome outcome = RunPlan(*plan, world, options, {});
+  report.exit = ExitCode(outcome);
+  report.json = ToJson(*plan, outcome);
+  if (outcome.error) report.error = Format(*outcome.error);
+  return report;
+}
+
+Result<sql::Rows> Scene::Query(const std::string& select) {
+  auto database = TRY(sql::Database::Open({.temp_folder = folder_ + "/.sluice/temp"}));
+  auto session = TRY(database->Connect());
+  std::string warehouse = folder_ + "/warehouse.duckdb";
+  if (files_->Exists(warehouse)) {
+    std::string alias = TRY(database->Attach(warehouse, "warehouse", sql::Access::kReadOnly));
+    TRY(session->Execute("USE " + QuoteIdentifier(alias)));
+  }
+  TRY(session->Execute("SET file_search_path = " + QuoteLiteral(folder_)));
+  return session->Query(select);
+}
+
+Result<std::vector<LetterRow>> Scene::Letters() {
+  auto ledger = TRY(Ledger::Open(folder_ + "/.sluice/ledger.db"));
+  return ledger->Letters({.pipeline = "", .step = "", .code = "", .run = {}, .limit = 100'000});
+}
+
+}  // namespace sluice::harness

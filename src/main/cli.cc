@@ -1,0 +1,105 @@
+// The table of contents of subcommands, and the only file that includes CLI11 (5 s to compile).
+#include "main/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "main/command.h"
+#include "sluice_version.h"
+
+namespace sluice {
+
+namespace {
+
+std::vector<Command> Commands() {
+  return {CheckCommand(), PlanCommand(), RunCommand(),  CopyCommand(),        PreviewCommand(),
+          TestCommand(),  RunsCommand(), LogsCommand(), DeadLettersCommand(), ResyncCommand()};
+}
+
+// Where CLI11 puts what it parsed.
+struct Typed {
+  std::map<std::string, std::vector<std::string>> values;
+  std::map<std::string, bool> flags;
+};
+
+void Declare(CLI::App& app, const Command& command, Typed& typed) {
+  for (const Argument& argument : command.arguments) {
+    CLI::Option* option = app.add_option(argument.name, typed.values[argument.name], argument.help);
+    if (argument.count == Argument::Count::kOne) option->required()->expected(1);
+    if (argument.count == Argument::Count::kOptional) option->expected(0, 1);
+    if (argument.count == Argument::Count::kMany) option->expected(0, -1);
+  }
+  for (const Option& declared : command.options) {
+    if (declared.kind == Option::Kind::kFlag) {
+      app.add_flag(declared.name, typed.flags[declared.name], declared.help);
+      continue;
+    }
+    CLI::Option* option = app.add_option(declared.name, typed.values[declared.name], declared.help)
+                              ->type_name(declared.value);
+    if (declared.kind == Option::Kind::kValue)
+      option->expected(1);
+    else
+      option->expected(1)->take_all();
+  }
+  if (!command.example.empty()) app.footer("Example: " + command.example);
+}
+
+int Run(const Command& command, const Typed& typed) {
+  Invocation invocation{.command = command.name, .values = {}};
+  for (const auto& [name, values] : typed.values) {
+    if (!values.empty()) invocation.values[name] = values;
+  }
+  for (const auto& [name, set] : typed.flags) {
+    if (set) invocation.values[name] = {"true"};
+  }
+  Result<int> code = command.run(invocation);
+  if (code.ok()) return *code;
+  const Error& error = code.error();
+  std::fprintf(stderr, "sluice: %s\n", Format(error).c_str());
+  if (error.kind == ErrorKind::kCancelled) return 130;
+  return error.kind == ErrorKind::kConfig ? kExitUsage : kExitFailed;
+}
+
+}  // namespace
+
+Option ProjectOption() {
+  return {"--project", "FOLDER",
+          "The project's folder (default: the nearest one upwards with a sluice.yml)"};
+}
+Option EnvOption() { return {"--env", "NAME", "The environment (default: SLUICE_ENV, or dev)"}; }
+Option OutputOption() { return {"--output", "FORMAT", "text (default) or json"}; }
+
+int Main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::printf("sluice %s\n", kSluiceVersion);
+    return kExitOk;
+  }
+  CLI::App app("Extracts, transforms, checks and loads data; never loses, repeats or hides a row.",
+               "sluice");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("sluice ") + kSluiceVersion);
+  app.footer(
+      "Exit codes: 0 succeeded, 1 failed, 2 usage or configuration, 3 partial or rows were "
+      "rejected.");
+  std::vector<Command> commands = Commands();
+  std::vector<std::unique_ptr<Typed>> typed;
+  std::vector<CLI::App*> parsers;
+  for (const Command& command : commands) {
+    typed.push_back(std::make_unique<Typed>());
+    parsers.push_back(app.add_subcommand(command.name, command.summary));
+    Declare(*parsers.back(), command, *typed.back());
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = app.exit(error);
+    return code == 0 ? kExitOk : kExitUsage;
+  }
+  for (size_t i = 0; i < commands.size(); ++i) {
+    if (parsers[i]->parsed()) return Run(commands[i], *typed[i]);
+  }
+  return kExitUsage;
+}
+
+}  // namespace sluice

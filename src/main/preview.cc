@@ -1,0 +1,68 @@
+// sluice preview: the first rows of a step, loaded nowhere.
+#include "engine/preview.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/text.h"
+#include "main/command.h"
+#include "main/session.h"
+#include "main/table.h"
+
+namespace sluice {
+
+namespace {
+
+Result<int> ShowPreview(const Invocation& invocation) {
+  auto session = TRY(ProjectSession::Open(invocation));
+  PipelineFile file =
+      TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
+  (void)session->WatchSignals();
+  Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
+  std::vector<std::string> steps;
+  for (const auto& stage : plan.stages) {
+    if (const Flow* flow = std::get_if<Flow>(&stage))
+      steps.insert(steps.end(), flow->steps.begin(), flow->steps.end());
+  }
+  if (steps.empty())
+    return ConfigError(Mark{file.path, 0, 0}, "no step of this pipeline gives rows");
+  std::string step = invocation.Get("step", steps.back());
+  if (std::find(steps.begin(), steps.end(), step) == steps.end()) {
+    auto near = Nearest(step, steps);
+    return ConfigError(Mark{file.path, 0, 0}, "no step is called '" + step + "'" +
+                                                  (near ? "; did you mean '" + *near + "'?"
+                                                        : "; steps: " + Join(steps, ", ")));
+  }
+  int64_t limit = 10;
+  std::string text = invocation.Get("--limit", "10");
+  if (std::from_chars(text.data(), text.data() + text.size(), limit).ptr !=
+          text.data() + text.size() ||
+      limit < 1) {
+    return ConfigError({}, "--limit '" + text + "': a whole number from 1 is valid");
+  }
+  World world = TRY(session->world());
+  sql::Rows rows =
+      TRY(Preview(plan, world, step, static_cast<uint64_t>(limit), session->WatchSignals()));
+  std::fputs(FormatTable(rows).c_str(), stdout);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command PreviewCommand() {
+  return {.name = "preview",
+          .summary = "Show the first rows of a step without loading anything",
+          .example = "sluice preview daily_sales clean --limit 20",
+          .arguments = {{"pipeline", "Name or path of a pipeline"},
+                        {"step", "A step (default: the last)", Argument::Count::kOptional}},
+          .options = {ProjectOption(),
+                      EnvOption(),
+                      {"--limit", "N", "Rows to show (default 10)"},
+                      {"--date", "DATE", "The interval that begins on DATE"},
+                      {"--param", "NAME=VALUE", "A parameter", Option::Kind::kList},
+                      {"--set", "KEY=VALUE", "A setting", Option::Kind::kList}},
+          .run = ShowPreview};
+}
+
+}  // namespace sluice

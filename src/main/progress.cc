@@ -1,0 +1,124 @@
+// See progress.h.
+#include "main/progress.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "base/mutex.h"
+#include "base/text.h"
+
+namespace sluice {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+class Silent : public Progress {
+ public:
+  void Stop() override {}
+};
+
+class Shown : public Progress {
+ public:
+  explicit Shown(ProgressStyle style) : style_(style), began_(SteadyClock::now()) {
+    painter_ = std::jthread([this](std::stop_token stop) { Paint(stop); });
+  }
+  ~Shown() override { Stop(); }
+
+  void OnMilestone(const std::string& flow, Milestone milestone) override {
+    MutexLock lock(mutex_);
+    flow_ = flow;
+    what_ = milestone == Milestone::kMoving   ? "loading"
+            : milestone == Milestone::kMoved  ? "committing"
+            : milestone == Milestone::kFrozen ? "reading"
+                                              : what_;
+  }
+  void OnDecided(const std::string& flow, const EpochRecord&, uint64_t rows,
+                 uint64_t bytes) override {
+    MutexLock lock(mutex_);
+    flow_ = flow;
+    ++epochs_;
+    rows_ += rows;
+    bytes_ += bytes;
+  }
+  void OnRetry(const std::string& what, const Error& error, int attempt,
+               std::chrono::microseconds wait) override {
+    Clear();
+    std::fprintf(stderr, "%s: try %d failed: %s; trying again in %s\n", what.c_str(), attempt,
+                 Format(error).c_str(), FormatDuration(wait).c_str());
+  }
+  void Stop() override {
+    if (!painter_.joinable()) return;
+    painter_.request_stop();
+    painter_.join();
+    Clear();
+  }
+
+ private:
+  void Clear() {
+    if (style_ == ProgressStyle::kTerminal) std::fputs("\r\x1b[K", stderr);
+  }
+  std::string Line() {
+    MutexLock lock(mutex_);
+    auto elapsed =
+        std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began_);
+    double seconds = static_cast<double>(elapsed.count()) / 1e6;
+    auto rate = static_cast<uint64_t>(static_cast<double>(rows_) / (seconds > 0 ? seconds : 1));
+    return fmt::format("{} {}: {} rows in {} epochs, {} rows/s, {} memory, {}", flow_, what_,
+                       FormatCount(rows_), epochs_, FormatCount(rate), FormatBytes(ResidentBytes()),
+                       FormatDuration(std::chrono::floor<std::chrono::seconds>(elapsed)));
+  }
+  void Paint(std::stop_token stop) {
+    auto tick = style_ == ProgressStyle::kTerminal ? std::chrono::milliseconds(200)
+                                                   : std::chrono::milliseconds(10'000);
+    while (true) {
+      {
+        std::unique_lock<std::mutex> lock(wait_);
+        if (woken_.wait_for(lock, stop, tick, [] { return false; }) || stop.stop_requested())
+          return;
+      }
+      std::string line = Line();
+      if (style_ == ProgressStyle::kTerminal)
+        std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
+      else
+        std::fprintf(stderr, "%s\n", line.c_str());
+    }
+  }
+
+  const ProgressStyle style_;
+  const SteadyClock::time_point began_;
+  Mutex mutex_;
+  std::string flow_ GUARDED_BY(mutex_) = "run", what_ GUARDED_BY(mutex_) = "starting";
+  uint64_t rows_ GUARDED_BY(mutex_) = 0, bytes_ GUARDED_BY(mutex_) = 0,
+                 epochs_ GUARDED_BY(mutex_) = 0;
+  std::mutex wait_;
+  std::condition_variable_any woken_;
+  std::jthread painter_;
+};
+
+}  // namespace
+
+ProgressStyle DefaultProgress() {
+  return isatty(STDERR_FILENO) ? ProgressStyle::kTerminal : ProgressStyle::kPlain;
+}
+
+std::unique_ptr<Progress> Progress::Start(ProgressStyle style) {
+  if (style == ProgressStyle::kNone) return std::make_unique<Silent>();
+  return std::make_unique<Shown>(style);
+}
+
+}  // namespace sluice

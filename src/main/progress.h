@@ -1,0 +1,22 @@
+// Shows a run while it runs: on a terminal one line that is rewritten, elsewhere a plain line now
+// and then. Rows count when they are durable, never before. NO_COLOR is honoured.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/world.h"
+
+namespace sluice {
+
+enum class ProgressStyle : unsigned char { kNone, kPlain, kTerminal };
+// kTerminal where standard error is one, kPlain elsewhere.
+ProgressStyle DefaultProgress();
+
+class Progress : public Observer {
+ public:
+  static std::unique_ptr<Progress> Start(ProgressStyle style);
+  virtual void Stop() = 0;  // clears the line
+};
+
+}  // namespace sluice

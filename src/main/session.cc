@@ -1,0 +1,135 @@
+// See session.h.
+#include "main/session.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "base/text.h"
+
+namespace sluice {
+
+// Waits for SIGINT and SIGTERM on a thread of its own, so that nothing runs inside a signal
+// handler.
+class ProjectSession::Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::jthread([this](std::stop_token ended) { Watch(ended); });
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void Watch(std::stop_token ended) {
+    while (!ended.stop_requested()) {
+      timespec tick{0, 50'000'000};
+      if (sigtimedwait(&set_, nullptr, &tick) < 0) continue;
+      if (stop_.stop_requested()) _exit(130);
+      stop_.request_stop();
+    }
+  }
+
+  sigset_t set_;
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+ProjectSession::ProjectSession()
+    : files_(LocalFiles()),
+      clock_(SystemClock()),
+      connectors_(BuiltinConnectors()),
+      verbs_(BuiltinVerbs()) {}
+ProjectSession::~ProjectSession() = default;
+
+Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& invocation) {
+  std::unique_ptr<ProjectSession> session(new ProjectSession());
+  std::string folder = invocation.Get("--project");
+  if (folder.empty()) folder = FindProject(*session->files_, ".");
+  session->project_ = TRY(ReadProject(*session->files_, folder));
+  session->store_ = session->project_.folder + "/.sluice";
+  return session;
+}
+
+std::unique_ptr<ProjectSession> ProjectSession::Of(Project project, std::string store) {
+  std::unique_ptr<ProjectSession> session(new ProjectSession());
+  session->project_ = std::move(project);
+  session->store_ = std::move(store);
+  return session;
+}
+
+Result<Ledger*> ProjectSession::ledger() {
+  if (!ledger_) {
+    TRY(files_->MakeFolders(store_));
+    std::string ignore = store_ + "/.gitignore";
+    if (!files_->Exists(ignore)) TRY(WriteAtomically(*files_, ignore, "*\n"));
+    ledger_ = TRY(Ledger::Open(store_ + "/ledger.db"));
+  }
+  return ledger_.get();
+}
+
+Result<sql::Database*> ProjectSession::database() {
+  if (!database_) {
+    sql::DatabaseOptions options;
+    // DuckDB counts about three quarters of what it uses (docs/architecture.md, memory).
+    if (project_.memory_bytes) options.memory_bytes = *project_.memory_bytes / 100 * 65;
+    options.threads = project_.parallelism;
+    options.temp_folder = store_ + "/temp";
+    database_ = TRY(sql::Database::Open(options));
+  }
+  return database_.get();
+}
+
+Result<World> ProjectSession::world() {
+  Ledger* ledger = TRY(this->ledger());
+  sql::Database* database = TRY(this->database());
+  return World{*files_, *clock_, *database, *ledger, project_.folder, store_};
+}
+
+Result<PlanRequest> ProjectSession::Request(const Invocation& invocation) {
+  PlanRequest request;
+  if (invocation.Has("--date")) request.date = invocation.Get("--date");
+  auto pairs = [&](const std::string& option, std::map<std::string, std::string>& into) -> Status {
+    for (const std::string& pair : invocation.All(option)) {
+      size_t at = pair.find('=');
+      if (at == std::string::npos || at == 0) {
+        return ConfigError({}, option + " '" + pair + "': write it as name=value");
+      }
+      into[pair.substr(0, at)] = pair.substr(at + 1);
+    }
+    return Ok();
+  };
+  TRY(pairs("--param", request.params));
+  TRY(pairs("--set", request.settings));
+  const char* environment = std::getenv("SLUICE_ENV");
+  request.environment = invocation.Get("--env", environment ? environment : "dev");
+  request.now = clock_->Now();
+  return request;
+}
+
+Result<Plan> ProjectSession::MakePlanOf(const PipelineFile& file, const PlanRequest& request,
+                                        std::vector<Error>* errors) {
+  sql::Database* database = TRY(this->database());
+  PlanRequest with_pins = request;
+  // A check must not create a ledger; where there is one, the types that earlier runs pinned hold.
+  if (files_->Exists(store_ + "/ledger.db")) {
+    Ledger* ledger = TRY(this->ledger());
+    with_pins.pinned = [this, ledger, name = file.name](const std::string& step) {
+      return ledger->Pinned(project_.name, name, step);
+    };
+  }
+  ConnectorContext context{*files_, *database, *clock_, project_.folder};
+  return MakePlan(project_, file, with_pins, connectors_, verbs_, context, errors);
+}
+
+std::stop_token ProjectSession::WatchSignals() {
+  if (!signals_) signals_ = std::make_unique<Signals>();
+  return signals_->token();
+}
+
+}  // namespace sluice
