@@ -21,6 +21,7 @@ struct Block {
   int64_t first = 0;             // position of the first record: byte offset in a file, index in a generator
   int64_t records = -1;          // how many, where the source knows it without looking (generator); -1: look
   bool last_of_partition = false;
+  uint64_t cut_off = 0;          // not 0: the block holds only the beginning of its one record, so many bytes were left out
 };
 
 // Memory of one output column that a decoder fills in place: DuckDB's own vector.

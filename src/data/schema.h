@@ -17,7 +17,7 @@ struct Column {
   std::string name;
   std::string type;
   bool hidden = false;
-  std::string description;
+  std::string description = {};
 
   auto operator<=>(const Column&) const = default;
 };
