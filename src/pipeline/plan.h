@@ -105,6 +105,7 @@ struct PlanRequest {
   std::map<std::string, std::string> settings; // --set key=value
   std::string environment = "dev";
   Micros now{0};
+  bool preview = false;                        // rows that no load takes are fine
   // Types pinned by earlier runs, by step.
   std::function<Result<std::optional<Schema>>(const std::string& step)> pinned;
 };
