@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <random>
 #include <set>
 #include <unordered_set>
@@ -143,6 +145,21 @@ std::vector<int64_t> Backwards(const Cron& cron, const Zone& zone, int64_t from,
   return {fires.rbegin(), fires.rend()};
 }
 
+// Asks from the midst of the window, so also from within a repeated hour. The first instant that is
+// answered wrongly.
+std::optional<int64_t> FirstWrongProbe(const Cron& cron, const Zone& zone,
+                                       const std::vector<int64_t>& fires) {
+  for (size_t i = 1; i < fires.size(); ++i) {
+    int64_t step = std::max<int64_t>((fires[i] - fires[i - 1]) / 64, 10 * kMinute);
+    for (int64_t now = fires[i - 1] + step; now < fires[i]; now += step) {
+      if (cron.Next(std::chrono::seconds(now), zone) != std::chrono::seconds(fires[i])) return now;
+      if (cron.Previous(std::chrono::seconds(now), zone) != std::chrono::seconds(fires[i - 1]))
+        return now;
+    }
+  }
+  return std::nullopt;
+}
+
 struct Window {
   int64_t from;
   int64_t to;
@@ -200,6 +217,8 @@ TEST(CronOracle, AllZonesMinuteByMinute) {
             << name << " '" << kJobs[i].expression << "' from " << window.from;
         ASSERT_EQ(Backwards(crons[i], zone, window.from, window.to), expected[i])
             << name << " '" << kJobs[i].expression << "' from " << window.from;
+        ASSERT_EQ(FirstWrongProbe(crons[i], zone, expected[i]), std::nullopt)
+            << name << " '" << kJobs[i].expression << "'";
         fires += expected[i].size();
       }
     }

@@ -216,6 +216,16 @@ TEST(Interval, HoursOfAnUncommonShift) {
             At("2026-10-25T02:00+01:00"));
 }
 
+// St John's went back from 00:01 to 23:01: an hour in which the wall shows a day that was over
+// already.
+TEST(Interval, ADayThatHasBegunStaysBegun) {
+  Zone zone = *Zone::Find("America/St_Johns");
+  Micros begin = At("2006-10-29T00:00-02:30");
+  EXPECT_EQ(UnitFloor(CalendarUnit::kDay, At("2006-10-28T23:30-03:30"), zone), begin);
+  EXPECT_EQ(UnitAfter(CalendarUnit::kDay, At("2006-10-28T23:30-03:30"), zone),
+            At("2006-10-30T00:00-03:30"));
+}
+
 // What began at one fire's interval and what a backfill lists are the same intervals.
 TEST(Interval, FiresAndListAgree) {
   for (const char* zone : {"Europe/Paris", "America/New_York", "Africa/Cairo"}) {
