@@ -133,6 +133,10 @@ struct Values {  // owns the parts of a nested value while it is put together
   std::vector<ValueHandle> owned;
   std::vector<duckdb_value> raw;
 
+  duckdb_value* Data() {
+    raw.reserve(1);  // the C API takes no null pointer, not even for no values
+    return raw.data();
+  }
   bool Add(ValueHandle value) {
     if (!value) return false;
     raw.push_back(value.get());
@@ -154,7 +158,7 @@ duckdb_value ListAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
   if (!values.AddRange(duckdb_list_vector_get_child(vector), child.get(), entry.offset, entry.length)) {
     return nullptr;
   }
-  return duckdb_create_list_value(child.get(), values.raw.data(), entry.length);
+  return duckdb_create_list_value(child.get(), values.Data(), entry.length);
 }
 
 duckdb_value ArrayAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
@@ -164,7 +168,7 @@ duckdb_value ArrayAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) 
   if (!values.AddRange(duckdb_array_vector_get_child(vector), child.get(), row * size, size)) {
     return nullptr;
   }
-  return duckdb_create_array_value(child.get(), values.raw.data(), size);
+  return duckdb_create_array_value(child.get(), values.Data(), size);
 }
 
 duckdb_value MapAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
@@ -177,7 +181,7 @@ duckdb_value MapAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
       !values.AddRange(duckdb_struct_vector_get_child(pairs, 1), value.get(), entry.offset, entry.length)) {
     return nullptr;
   }
-  return duckdb_create_map_value(type, keys.raw.data(), values.raw.data(), entry.length);
+  return duckdb_create_map_value(type, keys.Data(), values.Data(), entry.length);
 }
 
 duckdb_value StructAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
@@ -186,7 +190,7 @@ duckdb_value StructAt(duckdb_vector vector, duckdb_logical_type type, idx_t row)
     const TypeHandle child(duckdb_struct_type_child_type(type, i));
     if (!values.Add(ValueAt(duckdb_struct_vector_get_child(vector, i), child.get(), row))) return nullptr;
   }
-  return duckdb_create_struct_value(type, values.raw.data());
+  return duckdb_create_struct_value(type, values.Data());
 }
 
 duckdb_value UnionAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
