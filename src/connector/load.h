@@ -13,6 +13,8 @@ namespace sluice {
 
 enum class Mode : uint8_t { kAppend, kInsert, kUpsert, kReplace, kOverwrite, kReplacePartition };
 std::string_view NameOf(Mode mode);
+// kConfig at `mark` for a word that is no mode, or one that is not built yet.
+Result<Mode> ParseMode(std::string_view word, const Mark& mark);
 
 struct LoadConfig {
   std::string into;                     // a connection's name, or file
@@ -46,5 +48,8 @@ struct Load {
   bool provenance = true;
   Mark mark;
 };
+
+// Whether mode, key, partition and the rows' columns fit together (kConfig), for every sink.
+Status CheckMode(const Load& load);
 
 }  // namespace sluice

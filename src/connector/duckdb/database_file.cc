@@ -1,0 +1,109 @@
+#include "connector/duckdb/database_file.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+
+namespace sluice::duckdb {
+namespace {
+
+// `a."b.c".d` -> a, b.c, d; empty where a quote stays open or a part is empty.
+std::vector<std::string> SplitName(std::string_view text) {
+  std::vector<std::string> parts(1);
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      if (quoted && i + 1 < text.size() && text[i + 1] == '"') {
+        parts.back() += text[i++];
+      } else {
+        quoted = !quoted;
+      }
+    } else if (text[i] == '.' && !quoted) {
+      parts.emplace_back();
+    } else {
+      parts.back() += text[i];
+    }
+  }
+  for (const std::string& part : parts) {
+    if (part.empty()) return {};
+  }
+  return quoted ? std::vector<std::string>{} : parts;
+}
+
+// The same file gives the same alias in every process, so that plans of two runs can be compared.
+std::string AliasOf(const std::string& path) {
+  std::string name = "file_";
+  for (const char c : FileStem(path)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    name += plain ? c : '_';
+  }
+  return name + "_" + Fingerprint(path).substr(0, 8);
+}
+
+}  // namespace
+
+Result<TableName> ParseTableName(std::string_view text) {
+  const std::vector<std::string> parts = SplitName(text);
+  if (parts.empty() || parts.size() > 2) {
+    return ConfigError({}, fmt::format("'{}' is not the name of a table; write 'name' or 'schema.name'",
+                                       EscapeControl(text)));
+  }
+  TableName table{.name = parts.back()};
+  if (parts.size() == 2) table.schema = parts[0];
+  if (StartsWith(ToLower(table.schema), "_sluice") || StartsWith(ToLower(table.name), "_sluice")) {
+    return ConfigError({}, fmt::format("'{}': names that begin with _sluice are reserved", EscapeControl(text)));
+  }
+  return table;
+}
+
+std::string Format(const TableName& table) {
+  return table.schema == "main" ? table.name : table.schema + "." + table.name;
+}
+
+DatabaseFile::DatabaseFile(std::string shown, std::string path, Files& files, sql::Database& database)
+    : shown_(std::move(shown)), path_(std::move(path)), files_(files), database_(database) {}
+
+bool DatabaseFile::Exists() const { return files_.Exists(path_); }
+
+Result<std::unique_ptr<sql::Session>> DatabaseFile::Open(sql::Access access) {
+  if (alias_.empty()) {
+    alias_ = TRY(database_.Attach(path_, AliasOf(path_), access).While(fmt::format("opening '{}'", shown_)));
+  }
+  return database_.Connect();
+}
+
+std::string DatabaseFile::Quoted(const TableName& table) const { return Quoted(table.schema, table.name); }
+
+std::string DatabaseFile::Quoted(std::string_view schema, std::string_view name) const {
+  return QuoteIdentifier(alias_) + "." + QuoteIdentifier(schema) + "." + QuoteIdentifier(name);
+}
+
+sql::Bound TextValue(std::string name, std::string text) {
+  return {.name = std::move(name), .type = "VARCHAR", .text = std::move(text)};
+}
+
+Result<bool> TableExists(sql::Session& session, const std::string& alias, const TableName& table) {
+  return TRY(QueryNumber(session,
+                         "SELECT count(*) FROM duckdb_tables() WHERE database_name = CAST($alias AS VARCHAR) AND "
+                         "lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND "
+                         "lower(table_name) = lower(CAST($name AS VARCHAR))",
+                         {TextValue("alias", alias), TextValue("schema", table.schema), TextValue("name", table.name)})) >
+         0;
+}
+
+Result<int64_t> QueryNumber(sql::Session& session, std::string_view text, const std::vector<sql::Bound>& bound,
+                            std::stop_token stop) {
+  const sql::Rows rows = TRY(session.Query(text, bound, stop));
+  if (rows.rows.empty() || rows.rows[0].empty()) return InternalError("a query for a number gave no row");
+  const sql::Cell& cell = rows.rows[0][0];
+  if (cell.null) return int64_t{0};
+  int64_t number = 0;
+  std::from_chars(cell.text.data(), cell.text.data() + cell.text.size(), number);
+  return number;
+}
+
+}  // namespace sluice::duckdb

@@ -1,0 +1,163 @@
+#include "connector/duckdb/records.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "base/json_full.h"
+#include "base/text.h"
+
+namespace sluice::duckdb {
+namespace {
+
+constexpr std::string_view kOfLane =
+    "project = CAST($project AS VARCHAR) AND pipeline = CAST($pipeline AS VARCHAR) AND "
+    "flow = CAST($flow AS VARCHAR) AND \"interval\" = CAST($interval AS VARCHAR)";
+
+std::vector<sql::Bound> BindLane(const Lane& lane) {
+  return {TextValue("project", lane.project), TextValue("pipeline", lane.pipeline), TextValue("flow", lane.flow),
+          TextValue("interval", lane.interval)};
+}
+
+std::string IdentitiesOf(const EpochRecord& record) {
+  Json identities = Json::array();
+  for (const auto& [step, range] : record.ranges) {
+    for (const Cut& cut : range.cuts) {
+      if (!cut.identity.empty()) identities.push_back(cut.identity);
+    }
+  }
+  return identities.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string LaneClaim(const Lane& lane) { return "lane:" + lane.Key(); }
+
+std::string NumberList(const std::vector<EpochId>& epochs) {
+  if (epochs.empty()) return "NULL";
+  std::vector<std::string> numbers;
+  for (const EpochId epoch : epochs) numbers.push_back(std::to_string(epoch.value));
+  return Join(numbers, ", ");
+}
+
+Result<bool> Records::Exist(sql::Session& session) const {
+  return TableExists(session, file_.alias(), {.name = "_sluice_epochs"});
+}
+
+Status Records::Create(sql::Session& session) const {
+  if (TRY(Exist(session))) return Ok();
+  const std::string text = fmt::format(
+      R"(BEGIN TRANSACTION;
+         CREATE TABLE IF NOT EXISTS {} (
+           project VARCHAR, pipeline VARCHAR, flow VARCHAR, "interval" VARCHAR, epoch BIGINT, fence BIGINT, run BIGINT,
+           fingerprint VARCHAR, identities VARCHAR[], targets VARCHAR[], record VARCHAR, final BOOLEAN,
+           published BOOLEAN, taken_back_by BIGINT, committed_at TIMESTAMP);
+         CREATE TABLE IF NOT EXISTS {} (name VARCHAR, epoch BIGINT);
+         CREATE SEQUENCE IF NOT EXISTS {};
+         COMMIT)",
+      Epochs(), Claims(), file_.Quoted("main", "_sluice_epoch_numbers"));
+  auto done = session.Execute(text);
+  if (done.ok()) return Ok();
+  TRY(session.Rollback());
+  return std::move(done).error().While(fmt::format("creating the epoch records in '{}'", file_.shown()));
+}
+
+Result<std::optional<EpochRecord>> Records::Last(sql::Session& session, const Lane& lane) const {
+  const sql::Rows rows = TRY(session.Query(
+      fmt::format("SELECT record FROM {} WHERE {} ORDER BY epoch DESC LIMIT 1", Epochs(), kOfLane), BindLane(lane)));
+  if (rows.rows.empty()) return std::optional<EpochRecord>();
+  return std::optional<EpochRecord>(
+      TRY(ParseEpochRecord(rows.rows[0][0].text).While(fmt::format("reading the epoch records of '{}'", file_.shown()))));
+}
+
+Result<std::vector<LoadedRange>> Records::Loaded(sql::Session& session, const Lane& lane) const {
+  const sql::Rows rows = TRY(session.Query(
+      fmt::format("SELECT identity, arg_max(fingerprint, epoch), max(epoch) FROM "
+                  "(SELECT unnest(identities) AS identity, fingerprint, epoch FROM {} WHERE {} AND taken_back_by IS NULL) "
+                  "GROUP BY identity ORDER BY identity",
+                  Epochs(), kOfLane),
+      BindLane(lane)));
+  std::vector<LoadedRange> loaded;
+  for (const auto& row : rows.rows) {
+    loaded.push_back({.identity = row[0].text, .fingerprint = row[1].text, .epoch = {std::stoll(row[2].text)}});
+  }
+  return loaded;
+}
+
+Result<EpochId> Records::Allocate(sql::Session& session) const {
+  const std::string next =
+      fmt::format("nextval({})", QuoteLiteral(file_.Quoted("main", "_sluice_epoch_numbers")));
+  const int64_t number = TRY(QueryNumber(session, "SELECT " + next));
+  const int64_t last = TRY(QueryNumber(session, "SELECT max(epoch) FROM " + Epochs()));
+  if (number > last) return EpochId{number};
+  // Numbers that another sink gave out have passed ours: catch up.
+  return EpochId{TRY(QueryNumber(session, fmt::format("SELECT max({}) FROM range({})", next, last - number + 1)))};
+}
+
+Status Records::RefuseStaleFence(sql::Session& session, const EpochRecord& record) const {
+  const int64_t fence =
+      TRY(QueryNumber(session, fmt::format("SELECT max(fence) FROM {} WHERE {}", Epochs(), kOfLane), BindLane(record.lane)));
+  if (fence <= record.fence.value) return Ok();
+  return RejectedError(fmt::format("committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, "
+                                   "ours {}); nothing was written, let that run finish",
+                                   record.epoch.value, file_.shown(), fence, record.fence.value));
+}
+
+Status Records::Insert(sql::Session& session, const EpochRecord& record, const std::vector<std::string>& targets,
+                       Micros now) const {
+  TRY(Claim(session, LaneClaim(record.lane), record.epoch));
+  TRY(RefuseStaleFence(session, record));
+  std::vector<sql::Bound> bound = BindLane(record.lane);
+  bound.push_back(TextValue("fingerprint", record.fingerprint));
+  bound.push_back(TextValue("identities", IdentitiesOf(record)));
+  bound.push_back(TextValue("targets", Json(targets).dump(-1, ' ', false, Json::error_handler_t::replace)));
+  bound.push_back(TextValue("record", Serialise(record)));
+  TRY(session.Execute(
+      fmt::format(R"(INSERT INTO {} SELECT CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), CAST($flow AS VARCHAR),
+                       CAST($interval AS VARCHAR), {}, {}, {}, CAST($fingerprint AS VARCHAR),
+                       from_json(CAST($identities AS JSON), '["VARCHAR"]'), from_json(CAST($targets AS JSON), '["VARCHAR"]'),
+                       CAST($record AS VARCHAR), {}, {}, NULL, make_timestamp({}))",
+                  Epochs(), record.epoch.value, record.fence.value, record.run.value, record.final, record.published,
+                  now.count()),
+      bound));
+  return Ok();
+}
+
+Status Records::ForgetStagedAfter(sql::Session& session, const Lane& lane, EpochId decided) const {
+  TRY(session.Execute(
+      fmt::format("DELETE FROM {} WHERE {} AND NOT published AND epoch > {}", Epochs(), kOfLane, decided.value),
+      BindLane(lane)));
+  return Ok();
+}
+
+Status Records::MarkTakenBack(sql::Session& session, const std::vector<EpochId>& epochs, EpochId by) const {
+  TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE epoch IN ({}) AND taken_back_by IS NULL",
+                                  Epochs(), by.value, NumberList(epochs))));
+  return Ok();
+}
+
+Status Records::EnsureClaims(sql::Session& session, const std::vector<std::string>& names) const {
+  const std::set<std::string> wanted(names.begin(), names.end());
+  const std::string list = Json(wanted).dump(-1, ' ', false, Json::error_handler_t::replace);
+  TRY(session.Execute(
+      fmt::format(R"(INSERT INTO {0} SELECT name, 0 FROM (SELECT unnest(from_json(CAST($names AS JSON), '["VARCHAR"]')) AS name)
+                     WHERE name NOT IN (SELECT name FROM {0}))",
+                  Claims()),
+      {TextValue("names", list)}));
+  return Ok();
+}
+
+Status Records::Claim(sql::Session& session, const std::string& name, EpochId epoch) const {
+  auto claimed = session.Execute(
+      fmt::format("UPDATE {} SET epoch = {} WHERE name = CAST($name AS VARCHAR)", Claims(), epoch.value),
+      {TextValue("name", name)});
+  if (!claimed.ok() && claimed.error().kind == ErrorKind::kTransient) {
+    return std::move(claimed).error().While(
+        fmt::format("another run writes the same lane or table of '{}' at the same time", file_.shown()));
+  }
+  if (TRY(std::move(claimed)) == 0) return InternalError(fmt::format("the claim '{}' is missing in '{}'", EscapeControl(name), file_.shown()));
+  return Ok();
+}
+
+}  // namespace sluice::duckdb

@@ -1,0 +1,155 @@
+#include "connector/duckdb/sink.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace sluice::duckdb {
+namespace {
+
+Result<TableName> TableOf(const Load& load) {
+  auto table = ParseTableName(load.target);
+  if (!table.ok()) return std::move(table).error().At(load.mark);
+  return table;
+}
+
+}  // namespace
+
+Result<Capabilities> DuckdbSink::Describe() {
+  return Capabilities{.atomicity = Atomicity::kRecorded,
+                      .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace, Mode::kOverwrite,
+                                Mode::kReplacePartition},
+                      .describe = "DuckDB file " + file_.shown()};
+}
+
+Result<std::optional<Schema>> DuckdbSink::Target(const Load& load) {
+  const TableName name = TRY(TableOf(load));
+  if (!file_.Exists()) return std::optional<Schema>();
+  const auto session = TRY(file_.Open());
+  auto target = TRY(FindTarget(*session, file_, name));
+  if (!target) return std::optional<Schema>();
+  return std::optional<Schema>(std::move(target->columns));
+}
+
+Status DuckdbSink::Prepare(const std::vector<Load>& loads, std::stop_token stop) {
+  for (const Load& load : loads) {
+    TRY(CheckMode(load));
+    TRY(TableOf(load));
+  }
+  const auto session = TRY(file_.Open());
+  TRY(records_.Create(*session));
+  TRY(session->Begin());
+  auto done = PrepareTables(*session, loads, std::move(stop));
+  if (!done.ok()) {
+    TRY(session->Rollback());
+    return std::move(done).error().While(fmt::format("preparing '{}'", file_.shown()));
+  }
+  return session->Commit();
+}
+
+Status DuckdbSink::PrepareTables(sql::Session& session, const std::vector<Load>& loads, std::stop_token stop) {
+  for (const Load& load : loads) {
+    const TableName name = TRY(TableOf(load));
+    const auto target = TRY(FindTarget(session, file_, name));
+    std::vector<std::string> statements = TRY(PlanTarget(target, file_.Quoted(name), load));
+    if (!target && name.schema != "main") {
+      statements.insert(statements.begin(), fmt::format("CREATE SCHEMA IF NOT EXISTS {}.{}", QuoteIdentifier(file_.alias()),
+                                                        QuoteIdentifier(name.schema)));
+    }
+    for (const std::string& statement : statements) TRY(session.Execute(statement, {}, stop));
+  }
+  return Ok();
+}
+
+Result<std::unique_ptr<sql::Session>> DuckdbSink::Recorded() {
+  if (!file_.Exists()) return std::unique_ptr<sql::Session>();
+  auto session = TRY(file_.Open());
+  if (!TRY(records_.Exist(*session))) return std::unique_ptr<sql::Session>();
+  return session;
+}
+
+Result<std::optional<EpochRecord>> DuckdbSink::Last(const Lane& lane) {
+  const auto session = TRY(Recorded());
+  if (!session) return std::optional<EpochRecord>();
+  return records_.Last(*session, lane);
+}
+
+Result<std::vector<LoadedRange>> DuckdbSink::Loaded(const Lane& lane) {
+  const auto session = TRY(Recorded());
+  if (!session) return std::vector<LoadedRange>();
+  return records_.Loaded(*session, lane);
+}
+
+Result<std::unique_ptr<DuckdbLanding>> DuckdbSink::Start(const Lane& lane, const std::vector<Load>& loads,
+                                                         Visibility visibility, std::optional<EpochId> number) {
+  auto session = TRY(file_.Open());
+  TRY(records_.Create(*session));
+  std::vector<std::string> claims{LaneClaim(lane)};
+  for (const Load& load : loads) {
+    const std::string claim = ClaimOf(TRY(TableOf(load)), load);
+    if (!claim.empty()) claims.push_back(claim);
+  }
+  TRY(records_.EnsureClaims(*session, claims));
+  if (visibility == Visibility::kStaging) TRY(Stage(file_, lane).Prepare(*session));
+  TRY(session->Begin());
+  // Touches the file, so that what others commit from here on conflicts with what this landing claims.
+  const EpochId epoch = number ? *number : TRY(records_.Allocate(*session));
+  if (number) TRY(records_.Last(*session, lane));
+  return std::make_unique<DuckdbLanding>(std::move(session), file_, clock_, lane, loads, visibility, epoch);
+}
+
+Result<std::unique_ptr<Landing>> DuckdbSink::Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
+                                                   std::optional<EpochId> number) {
+  return std::unique_ptr<Landing>(TRY(Start(lane, loads, visibility, number)));
+}
+
+Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane, const std::vector<Load>& loads,
+                                                     std::vector<Landed>& landed, std::stop_token stop) {
+  auto landing = TRY(Start(lane, loads, Visibility::kTarget, std::nullopt));
+  landed = TRY(landing->PublishStaged(std::move(stop)));
+  return std::unique_ptr<Landing>(std::move(landing));
+}
+
+Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
+  const auto session = TRY(Recorded());
+  if (!session) return Ok();
+  const Stage stage(file_, lane);
+  TRY(session->Begin());
+  TRY(records_.ForgetStagedAfter(*session, lane, decided));
+  TRY(stage.ForgetAfter(*session, decided));
+  const auto last = TRY(records_.Last(*session, lane));
+  if (!last || last->published) TRY(stage.DropAll(*session));
+  return session->Commit();
+}
+
+Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) {
+  if (epochs.empty()) return Ok();
+  sql::Session& session = landing.session();
+  const int64_t shared = TRY(QueryNumber(
+      session, fmt::format("SELECT count(*) FROM (SELECT epoch FROM {} WHERE epoch IN ({}) GROUP BY epoch HAVING "
+                           "count(DISTINCT (project, pipeline, flow, \"interval\")) > 1)",
+                           file_.Quoted("main", "_sluice_epochs"), NumberList(epochs))));
+  if (shared > 0) {
+    return RejectedError(fmt::format("taking back epochs {} in '{}': other pipelines have epochs of the same number there, "
+                                     "so their rows cannot be told apart; delete the rows by hand",
+                                     NumberList(epochs), file_.shown()));
+  }
+  for (const Load& load : loads) {
+    if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
+    const auto target = TRY(FindTarget(session, file_, TRY(TableOf(load))));
+    if (!target) continue;
+    if (!target->provenance) {
+      return RejectedError(fmt::format("'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
+                                       "by hand, or load into a table that the pipeline creates",
+                                       load.target, kEpochColumn));
+    }
+    TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted, QuoteIdentifier(kEpochColumn),
+                                    NumberList(epochs))));
+  }
+  return records_.MarkTakenBack(session, epochs, landing.epoch());
+}
+
+}  // namespace sluice::duckdb
