@@ -77,5 +77,8 @@ function(sluice_modules)
     add_executable(sluice ${CMAKE_SOURCE_DIR}/src/main/main.cc)
     target_include_directories(sluice PRIVATE ${CMAKE_BINARY_DIR}/generated)
     target_link_libraries(sluice PRIVATE ${SLUICE_ABOVE})
+    # Measured by bench/run, which builds it.
+    add_executable(one_row_runs EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/one_row_runs.cc)
+    target_link_libraries(one_row_runs PRIVATE ${SLUICE_ABOVE})
   endif()
 endfunction()
