@@ -257,6 +257,26 @@ RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options,
   return Runner(plan, world, options, std::move(stop)).Run();
 }
 
+namespace {
+
+Json ErrorJson(const Error& error) {
+  return {{"kind", NameOf(error.kind)},
+          {"message", error.message},
+          {"file", error.mark.file},
+          {"line", error.mark.line},
+          {"column", error.mark.column}};
+}
+
+}  // namespace
+
+std::string RefusalJson(const std::string& pipeline, const Error& error) {
+  Json json{{"run", nullptr},           {"pipeline", pipeline},   {"status", "failed"},
+            {"interval", nullptr},      {"duration_ms", 0},       {"rejected", 0},
+            {"steps", Json::array()},   {"loads", Json::array()}, {"notes", Json::array()},
+            {"error", ErrorJson(error)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
   Json json;
   json["run"] = outcome.run.value;
@@ -295,16 +315,7 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
                              {"already_loaded", load.already_loaded}});
   }
   json["notes"] = outcome.notes;
-  if (outcome.error) {
-    const Error& error = *outcome.error;
-    json["error"] = {{"kind", NameOf(error.kind)},
-                     {"message", error.message},
-                     {"file", error.mark.file},
-                     {"line", error.mark.line},
-                     {"column", error.mark.column}};
-  } else {
-    json["error"] = nullptr;
-  }
+  json["error"] = outcome.error ? ErrorJson(*outcome.error) : Json(nullptr);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -42,6 +42,8 @@ RunOutcome RunPlan(const Plan& plan, World& world, const RunOptions& options, st
 
 // The contract of `--output json` (docs/reference): one object.
 std::string ToJson(const Plan& plan, const RunOutcome& outcome);
+// The same object for a run that was refused before it began: `run` and `interval` are null.
+std::string RefusalJson(const std::string& pipeline, const Error& error);
 // 0 succeeded · 1 failed · 2 configuration · 3 partial, or rows were rejected.
 int ExitCode(const RunOutcome& outcome);
 

@@ -30,7 +30,7 @@ int RunAndReport(ProjectSession& session, const Plan& plan, World& world, RunOpt
 
 namespace {
 
-Result<int> Run(const Invocation& invocation) {
+Result<int> RunOnce(const Invocation& invocation) {
   auto session = TRY(ProjectSession::Open(invocation));
   bool json = invocation.Get("--output") == "json";
   PipelineFile file =
@@ -57,6 +57,16 @@ Result<int> Run(const Invocation& invocation) {
   RunOptions options;
   options.again = invocation.Has("--again") || invocation.Has("--full-refresh");
   return RunAndReport(*session, plan, world, options, json);
+}
+
+// With --output json a run that is refused is told as JSON too.
+Result<int> Run(const Invocation& invocation) {
+  Result<int> code = RunOnce(invocation);
+  if (!code.ok() && invocation.Get("--output") == "json") {
+    std::printf("%s\n", RefusalJson(invocation.Get("pipeline"), code.error()).c_str());
+    std::fflush(stdout);
+  }
+  return code;
 }
 
 }  // namespace
