@@ -344,6 +344,8 @@ Result<Cell> ReadCell(duckdb_vector vector, duckdb_logical_type type, idx_t row)
       return Cell{std::to_string(Get<int32_t>(vector, row))};
     case DUCKDB_TYPE_BIGINT:
       return Cell{std::to_string(Get<int64_t>(vector, row))};
+    case DUCKDB_TYPE_UBIGINT:
+      return Cell{std::to_string(Get<uint64_t>(vector, row))};
     default:
       break;
   }
