@@ -1,6 +1,9 @@
 // Progress: intents before, settled records after. The deciding sink holds the truth; this is what we remember of it.
 #include <fmt/format.h>
 
+#include <array>
+#include <vector>
+
 #include "ledger/lanes.h"
 #include "ledger/store.h"
 
@@ -9,6 +12,7 @@ namespace {
 
 // A stream settles epochs for ever. What it did long ago stands in its destination's records.
 constexpr int64_t kRemembered = 10'000;
+constexpr EpochId kNoEnd{INT64_MAX};
 
 // Read again in another epoch, the same record at the same place refused by the same step is the same letter: the new
 // one replaces it.
@@ -19,7 +23,8 @@ Status ReplaceOlderLetters(sqlite::Connection& connection, int64_t lane, int64_t
     if (!TRY(others.Next())) return Ok();
   }
   return connection.Execute(
-      "DELETE FROM letters WHERE origin IN (SELECT origin FROM letters WHERE batch = ?2) AND batch <> ?2"
+      "DELETE FROM letters WHERE origin IN (SELECT l.origin FROM letter_batches AS n JOIN letters AS l"
+      " ON l.id BETWEEN n.first_letter AND n.last_letter WHERE n.id = ?2) AND batch <> ?2"
       " AND EXISTS (SELECT 1 FROM letter_batches AS b WHERE b.id = letters.batch AND b.lane = ?1 AND b.visible = 1)",
       lane, batch);
 }
@@ -61,6 +66,22 @@ Result<int64_t> NumberLane(sqlite::Connection& connection, const Lane& lane) {
   TRY(connection.Execute("INSERT INTO lanes (key, project, pipeline, flow, interval) VALUES (?1, ?2, ?3, ?4, ?5)", key,
                          lane.project, lane.pipeline, lane.flow, lane.interval));
   return connection.LastId();
+}
+
+Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first, EpochId last, Removal removal) {
+  std::vector<std::array<int64_t, 3>> batches;
+  {
+    sqlite::Query rows = TRY(connection.Select(
+        "SELECT id, first_letter, last_letter FROM letter_batches WHERE lane = ?1 AND epoch BETWEEN ?2 AND ?3"
+        " AND (?4 = 0 OR visible = 0)",
+        lane, first.value, last.value, static_cast<int>(removal)));
+    while (TRY(rows.Next())) batches.push_back({rows.Int(0), rows.Int(1), rows.Int(2)});
+  }
+  for (const auto& [batch, from, to] : batches) {
+    TRY(connection.Execute("DELETE FROM letters WHERE id BETWEEN ?1 AND ?2", from, to));
+    TRY(connection.Execute("DELETE FROM letter_batches WHERE id = ?1", batch));
+  }
+  return Ok();
 }
 
 Status LedgerStore::KeepIntent(const Lane& lane, EpochId epoch, const std::map<std::string, Range>& ranges) {
@@ -115,11 +136,7 @@ Status LedgerStore::DropHeld(const Lane& lane, EpochId after) {
   if (!any) return Ok();
   return writer_.Keep([&](sqlite::Connection& connection) -> Status {
     const int64_t number = TRY(NumberLane(connection, lane));
-    TRY(connection.Execute("DELETE FROM letters WHERE batch IN"
-                           " (SELECT id FROM letter_batches WHERE lane = ?1 AND epoch > ?2 AND visible = 0)",
-                           number, after.value));
-    return connection.Execute("DELETE FROM letter_batches WHERE lane = ?1 AND epoch > ?2 AND visible = 0", number,
-                              after.value);
+    return RemoveLetters(connection, number, EpochId{after.value + 1}, kNoEnd, Removal::kHeld);
   });
 }
 
@@ -137,10 +154,7 @@ Status LedgerStore::KeepResync(const Lane& lane, EpochId epoch) {
     for (const int64_t number : lanes) {
       TRY(connection.Execute("DELETE FROM epochs WHERE lane = ?1 AND epoch > ?2", number, epoch.value));
       TRY(connection.Execute("DELETE FROM intents WHERE lane = ?1 AND epoch > ?2", number, epoch.value));
-      TRY(connection.Execute("DELETE FROM letters WHERE batch IN"
-                             " (SELECT id FROM letter_batches WHERE lane = ?1 AND epoch > ?2)",
-                             number, epoch.value));
-      TRY(connection.Execute("DELETE FROM letter_batches WHERE lane = ?1 AND epoch > ?2", number, epoch.value));
+      TRY(RemoveLetters(connection, number, EpochId{epoch.value + 1}, kNoEnd, Removal::kAll));
     }
     return Ok();
   });

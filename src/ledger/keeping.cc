@@ -76,7 +76,8 @@ Result<Lease> LedgerStore::KeepLease(const std::string& resource, RunId run) {
 }
 
 Status LedgerStore::KeepRelease(const Lease& lease) {
-  return writer_.Keep([&](sqlite::Connection& connection) {
+  // Not synced: where the machine loses it, the holder is dead and the lease is free all the same.
+  return writer_.Share([&](sqlite::Connection& connection) {
     return connection.Execute("UPDATE leases SET held = 0 WHERE resource = ?1 AND fence = ?2", lease.resource,
                               lease.fence.value);
   });

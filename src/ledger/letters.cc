@@ -20,7 +20,7 @@ constexpr std::string_view kColumns =
 constexpr std::string_view kAny =
     " FROM letters AS l CROSS JOIN letter_batches AS b ON b.id = l.batch CROSS JOIN lanes AS n ON n.id = b.lane";
 constexpr std::string_view kOfRun =
-    " FROM letter_batches AS b CROSS JOIN letters AS l ON l.batch = b.id CROSS JOIN lanes AS n ON n.id = b.lane";
+    " FROM letter_batches AS b CROSS JOIN letters AS l ON l.id BETWEEN b.first_letter AND b.last_letter CROSS JOIN lanes AS n ON n.id = b.lane";
 constexpr std::string_view kChosen =
     " WHERE b.visible = 1 AND (?1 = '' OR n.pipeline = ?1) AND (?2 = '' OR l.step = ?2) AND (?3 = '' OR l.code = ?3)"
     " AND (?4 = 0 OR b.run = ?4)";
@@ -61,13 +61,6 @@ Status Insert(sqlite::Connection& connection, int64_t batch, int64_t origin, con
       sqlite::Blob{std::string_view(letter.original).substr(0, kMostBytes)});
 }
 
-Status Remove(sqlite::Connection& connection, int64_t lane, EpochId epoch) {
-  TRY(connection.Execute("DELETE FROM letters WHERE batch IN"
-                         " (SELECT id FROM letter_batches WHERE lane = ?1 AND epoch = ?2)",
-                         lane, epoch.value));
-  return connection.Execute("DELETE FROM letter_batches WHERE lane = ?1 AND epoch = ?2", lane, epoch.value);
-}
-
 LetterRow LetterFrom(const sqlite::Query& row) {
   return {.id = row.Int(0),
           .run = RunId{row.Int(1)},
@@ -95,15 +88,20 @@ Status LedgerStore::HoldLetters(const Lane& lane, EpochId epoch, RunId run, cons
   }
   return writer_.Keep([&](sqlite::Connection& connection) -> Status {
     const int64_t number = TRY(NumberLane(connection, lane));
-    TRY(Remove(connection, number, epoch));
+    TRY(RemoveLetters(connection, number, epoch, epoch, Removal::kAll));
     if (letters.empty()) return Ok();
     TRY(connection.Execute("INSERT INTO letter_batches (lane, epoch, visible, run, revision, at)"
                            " VALUES (?1, ?2, 0, ?3, ?4, ?5)",
                            number, epoch.value, run.value, revision, at.count()));
     const int64_t batch = connection.LastId();
     Origins origins;
-    for (const Letter& letter : letters) TRY(Insert(connection, batch, origins.Of(letter), letter));
-    return Ok();
+    int64_t first = 0;
+    for (const Letter& letter : letters) {
+      TRY(Insert(connection, batch, origins.Of(letter), letter));
+      if (first == 0) first = connection.LastId();
+    }
+    return connection.Execute("UPDATE letter_batches SET first_letter = ?2, last_letter = ?3 WHERE id = ?1", batch, first,
+                              connection.LastId());
   });
 }
 

@@ -46,6 +46,7 @@ CREATE TABLE intents (
 CREATE TABLE letter_batches (
   id INTEGER PRIMARY KEY AUTOINCREMENT, lane INTEGER NOT NULL, epoch INTEGER NOT NULL, visible INTEGER NOT NULL,
   run INTEGER NOT NULL, revision TEXT NOT NULL, at INTEGER NOT NULL,
+  first_letter INTEGER NOT NULL DEFAULT 0, last_letter INTEGER NOT NULL DEFAULT -1,
   UNIQUE (lane, epoch));
 CREATE INDEX letter_batches_of_run ON letter_batches (run);
 
@@ -53,7 +54,6 @@ CREATE TABLE letters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, batch INTEGER NOT NULL, origin INTEGER NOT NULL,
   source TEXT NOT NULL, partition TEXT NOT NULL, offset INTEGER NOT NULL, line INTEGER NOT NULL,
   step TEXT NOT NULL, code TEXT NOT NULL, size INTEGER NOT NULL, message TEXT NOT NULL, original BLOB NOT NULL);
-CREATE INDEX letters_of_batch ON letters (batch);
 CREATE INDEX letters_of_origin ON letters (origin);
 
 CREATE TABLE schemas (
@@ -110,11 +110,15 @@ Status Apply(sqlite::Connection& connection, std::span<const std::string_view> m
 
 std::span<const std::string_view> LedgerMigrations() { return kMigrations; }
 
-Status Migrate(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
+Result<int64_t> LedgerVersion(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
   const int64_t version = TRY(connection.Number("PRAGMA user_version"));
   TRY(CheckOwner(connection, version));
-  if (version == static_cast<int64_t>(migrations.size())) return Ok();
   if (version > static_cast<int64_t>(migrations.size())) return NewerError(connection.path(), version, migrations.size());
+  return version;
+}
+
+Status Migrate(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
+  if (TRY(LedgerVersion(connection, migrations)) == static_cast<int64_t>(migrations.size())) return Ok();
   TRY(connection.Script("BEGIN IMMEDIATE"));
   auto applied = Apply(connection, migrations);
   if (applied.ok()) applied = connection.Script("COMMIT");

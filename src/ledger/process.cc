@@ -26,14 +26,18 @@ std::string BirthOf(int64_t pid) {
   for (int number = 3; fields >> field; ++number) {
     if (number == 3 && (field == "Z" || field == "X")) return {};
     if (number != 22) continue;
-    std::string boot = ReadSmall("/proc/sys/kernel/random/boot_id");
-    if (!boot.empty() && boot.back() == '\n') boot.pop_back();
-    return boot + "/" + field;
+    return Boot() + "/" + field;
   }
   return {};
 }
 
 }  // namespace
+
+std::string Boot() {
+  std::string boot = ReadSmall("/proc/sys/kernel/random/boot_id");
+  if (!boot.empty() && boot.back() == '\n') boot.pop_back();
+  return boot;
+}
 
 Process ThisProcess() { return {getpid(), BirthOf(getpid())}; }
 

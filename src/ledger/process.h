@@ -13,6 +13,7 @@ struct Process {
 };
 
 Process ThisProcess();
+std::string Boot();  // differs after a restart of the machine
 bool Lives(const Process& process);
 
 }  // namespace sluice

@@ -42,8 +42,9 @@ std::string_view NameOf(RunStatus status) {
 }
 
 Result<RunId> LedgerStore::KeepRunStart(const RunStart& start) {
+  // The lease, which is kept, comes before anything outside is touched and takes this along to disk.
   RunId run;
-  TRY(writer_.Keep([&](sqlite::Connection& connection) -> Status {
+  TRY(writer_.Share([&](sqlite::Connection& connection) -> Status {
     TRY(connection.Execute("INSERT INTO runs (project, pipeline, revision, interval, status, started_at, params)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                            start.project, start.pipeline, start.revision, start.interval, NameOf(RunStatus::kRunning),

@@ -91,6 +91,8 @@ class Connection {
   bool InTransaction() const;
   bool SyncFailed() const;  // the last error was that of an fsync
   const std::string& path() const { return path_; }
+  // Syncs the file and its folder, for a file that was made without.
+  Status SyncFile();
   // kTransient where another process holds the file too long, kRejected for a damaged file or a full disk.
   Error LastError() const;
 

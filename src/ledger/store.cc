@@ -1,4 +1,4 @@
-// Opening the ledger: cheap where the last close was clean, with a check of the whole file where it was not.
+// Opening the ledger: cheap where the last close was in order, with a check of the whole file where it was not.
 #include "ledger/store.h"
 
 #include <fcntl.h>
@@ -12,13 +12,6 @@
 
 namespace sluice {
 namespace {
-
-// The last one to close the file removes its log. A log that lies there while nobody has the file open is a crash's.
-bool LastCloseWasUnclean(const std::string& path) {
-  std::error_code none;
-  const auto size = std::filesystem::file_size(path + "-wal", none);
-  return !none && size > 0;
-}
 
 Status MakeFolderOf(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
@@ -38,15 +31,26 @@ Status CheckWhole(sqlite::Connection& connection) {
 
 }  // namespace
 
-Presence::Presence(const std::string& path) : file_(::open((path + "-lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
+Presence::Presence(const std::string& path)
+    : file_(::open((path + "-lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)), clean_("clean " + Boot() + "\n") {
   alone_ = file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+  if (!alone_) return;
+  char left[128];
+  const ssize_t size = ::pread(file_, left, sizeof left, 0);
+  orderly_ = size > 0 && std::string_view(left, static_cast<size_t>(size)) == clean_;
+  // From here on a kill leaves an empty file. Nothing of this needs a sync: a power cut changes the boot.
+  if (::ftruncate(file_, 0) != 0) orderly_ = false;
 }
 
 Presence::~Presence() {
-  if (file_ >= 0) ::close(file_);
+  if (file_ < 0) return;
+  const bool last = opened_ && ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+  if (last && ::pwrite(file_, clean_.data(), clean_.size(), 0) < 0) (void)::ftruncate(file_, 0);
+  ::close(file_);
 }
 
 void Presence::Share() {
+  opened_ = true;
   if (file_ >= 0) (void)::flock(file_, LOCK_SH | LOCK_NB);
 }
 
@@ -59,17 +63,24 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::Open(const std::string& path,
                                                        std::span<const std::string_view> migrations) {
   TRY(MakeFolderOf(path));
   auto presence = std::make_unique<Presence>(path);
-  const bool check = presence->alone() && LastCloseWasUnclean(path);
   sqlite::Connection connection = TRY(sqlite::Connection::Open(path, sqlite::Connection::Mode::kWrite));
-  TRY(connection.Script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216"));
+  const int64_t version = TRY(LedgerVersion(connection, migrations));
+  // Nobody misses what a power cut takes from a file that nothing was kept in yet: the writer syncs it before the first.
+  const bool made = presence->alone() && version == 0;
+  if (made) TRY(connection.Script("PRAGMA synchronous = OFF"));
+  // A short log: the next process to open the file reads all of it.
+  TRY(connection.Script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 1048576;"
+                        "PRAGMA wal_autocheckpoint = 250; PRAGMA cache_size = -16000"));
   TRY(Migrate(connection, migrations));
-  if (check) TRY(CheckWhole(connection));
+  if (presence->alone() && !presence->orderly() && !made) TRY(CheckWhole(connection));
   presence->Share();
-  return std::unique_ptr<LedgerStore>(new LedgerStore(std::move(presence), path, std::move(connection)));
+  return std::unique_ptr<LedgerStore>(new LedgerStore(std::move(presence), path, std::move(connection),
+                                                      made ? Writer::File::kUnsynced : Writer::File::kSynced));
 }
 
-LedgerStore::LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing)
-    : presence_(std::move(presence)), path_(std::move(path)), process_(ThisProcess()), writer_(std::move(writing)) {}
+LedgerStore::LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing,
+                         Writer::File file)
+    : presence_(std::move(presence)), path_(std::move(path)), process_(ThisProcess()), writer_(std::move(writing), file) {}
 
 Status LedgerStore::Flush() { return writer_.Flush(); }
 

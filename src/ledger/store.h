@@ -18,7 +18,8 @@
 
 namespace sluice {
 
-// Held while the ledger is open, so that whoever opens it knows whether it is alone. Released by the kernel too.
+// Held while the ledger is open, in a file beside it: whoever opens the ledger knows whether it is alone, and whether the
+// last one left in order since the machine started. A power cut is the one thing that can damage the file, so it counts.
 class Presence {
  public:
   explicit Presence(const std::string& path);
@@ -26,12 +27,14 @@ class Presence {
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
 
-  bool alone() const { return alone_; }  // when it was opened
-  void Share();                          // lets others in
+  bool alone() const { return alone_; }      // when it was opened
+  bool orderly() const { return orderly_; }  // the last one closed it, in this boot
+  void Share();                              // the ledger is sound: lets others in
 
  private:
   int file_ = -1;
-  bool alone_ = false;
+  bool alone_ = false, orderly_ = false, opened_ = false;
+  const std::string clean_;  // what an orderly close leaves in the file
 };
 
 class LedgerStore final : public Ledger {
@@ -77,7 +80,7 @@ class LedgerStore final : public Ledger {
   uint64_t commits() const { return writer_.commits(); }  // that changed something
 
  private:
-  LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing);
+  LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing, Writer::File file);
 
   // Runs `read` on the reading connection: Status or Result of anything.
   template <class Read>

@@ -7,8 +7,8 @@
 
 namespace sluice {
 
-Writer::Writer(sqlite::Connection connection)
-    : connection_(std::move(connection)), thread_([this] { Loop(); }) {}
+Writer::Writer(sqlite::Connection connection, File file)
+    : connection_(std::move(connection)), file_(file), thread_([this] { Loop(); }) {}
 
 Writer::~Writer() {
   {
@@ -19,10 +19,10 @@ Writer::~Writer() {
   thread_.join();
 }
 
-Status Writer::Keep(const Job& job) {
+Status Writer::Await(const Job& job, Durability durability) {
   auto item = std::make_shared<Item>();
   item->job = &job;
-  item->keep = true;
+  item->durability = durability;
   MutexLock lock(mutex_);
   queue_.push_back(item);
   ++given_;
@@ -75,6 +75,9 @@ uint64_t Writer::waiting() const {
 }
 
 void Writer::Loop() {
+  if (file_ == File::kUnsynced) {
+    if (auto synced = connection_.SyncFile(); !synced.ok()) broken_ = std::move(synced).error();
+  }
   while (true) {
     Batch batch;
     {
@@ -88,7 +91,7 @@ void Writer::Loop() {
     written_ += batch.size();
     for (const auto& item : batch) {
       item->done = true;
-      if (item->keep || item->result.ok() || note_error_) continue;
+      if (item->durability != Durability::kNoted || item->result.ok() || note_error_) continue;
       note_error_ = item->result.error();
     }
     finished_.notify_all();
@@ -104,17 +107,19 @@ void Writer::Write(Batch& batch) {
     }
   }
   for (const auto& item : batch) {
-    if (!item->keep && !item->result.ok()) LogWarn("a note was not written: {}", item->result.error().message);
+    if (item->durability != Durability::kNoted || item->result.ok()) continue;
+    LogWarn("a note was not written: {}", item->result.error().message);
   }
 }
 
 Status Writer::Transact(Batch& batch) {
-  const bool keep = std::any_of(batch.begin(), batch.end(), [](const auto& item) { return item->keep; });
+  const bool keep = std::any_of(batch.begin(), batch.end(),
+                                [](const auto& item) { return item->durability == Durability::kKept; });
   TRY(Use(keep ? Sync::kAtCommit : Sync::kNone));
   TRY(connection_.Execute("BEGIN IMMEDIATE"));
   const int64_t before = connection_.TotalChanges();
   for (const auto& item : batch) {
-    if (!item->keep) unsynced_ = true;
+    if (item->durability != Durability::kKept) unsynced_ = true;
     TRY(connection_.Execute("SAVEPOINT job"));
     item->result = (*item->job)(connection_);
     // A full disk ends the whole transaction behind our back.

@@ -21,13 +21,17 @@ class Writer {  // any thread
  public:
   using Job = std::function<Status(sqlite::Connection&)>;
 
-  explicit Writer(sqlite::Connection connection);
+  enum class File : uint8_t { kSynced, kUnsynced };  // kUnsynced: just made, to be synced before anything is kept
+
+  Writer(sqlite::Connection connection, File file);
   ~Writer();  // writes what waits
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
   // On disk on return. The job runs on the writer's thread while the caller waits.
-  Status Keep(const Job& job) EXCLUDES_LOCK(mutex_);
+  Status Keep(const Job& job) EXCLUDES_LOCK(mutex_) { return Await(job, Durability::kKept); }
+  // Every process sees it on return; on disk with whatever is kept next.
+  Status Share(const Job& job) EXCLUDES_LOCK(mutex_) { return Await(job, Durability::kShared); }
   // Returns at once. An error is logged, and told by the next NoteStatus or Flush.
   void Note(Job job) EXCLUDES_LOCK(mutex_);
   // The error of an earlier note, if there is one that nobody has been told.
@@ -40,25 +44,28 @@ class Writer {  // any thread
   uint64_t waiting() const EXCLUDES_LOCK(mutex_);
 
  private:
+  enum class Durability : uint8_t { kNoted, kShared, kKept };
   enum class Sync : uint8_t { kNone, kAtCommit };
   struct Item {
     const Job* job = nullptr;
     Job note;  // where the job is ours
     Status result = Ok();
-    bool keep = false;
+    Durability durability = Durability::kNoted;
     bool done = false;
   };
   using Batch = std::deque<std::shared_ptr<Item>>;
 
+  Status Await(const Job& job, Durability durability) EXCLUDES_LOCK(mutex_);
   void Loop();
   void Write(Batch& batch);
   Status Transact(Batch& batch);
   Status Use(Sync sync);
 
   sqlite::Connection connection_;  // the thread's
+  const File file_;
   std::optional<Sync> sync_;       // the thread's: what the connection does now
   std::optional<Error> broken_;    // the thread's
-  bool unsynced_ = false;          // the thread's: there are notes in the file that were not synced
+  bool unsynced_ = false;          // the thread's: something in the file was not synced
 
   mutable Mutex mutex_;
   Condition wake_, finished_;
