@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "base/log.h"
 #include "ledger/migrations.h"
 
 namespace sluice {
@@ -45,7 +46,8 @@ Presence::Presence(const std::string& path)
 Presence::~Presence() {
   if (file_ < 0) return;
   const bool last = opened_ && ::flock(file_, LOCK_EX | LOCK_NB) == 0;
-  if (last && ::pwrite(file_, clean_.data(), clean_.size(), 0) < 0) (void)::ftruncate(file_, 0);
+  // Where this fails the next one to open looks the whole file through, that is all.
+  if (last && ::pwrite(file_, clean_.data(), clean_.size(), 0) < 0) LogDebug("the ledger's lock file cannot be written");
   ::close(file_);
 }
 
@@ -69,8 +71,8 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::Open(const std::string& path,
   const bool made = presence->alone() && version == 0;
   if (made) TRY(connection.Script("PRAGMA synchronous = OFF"));
   // A short log: the next process to open the file reads all of it.
-  TRY(connection.Script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 1048576;"
-                        "PRAGMA wal_autocheckpoint = 250; PRAGMA cache_size = -16000"));
+  TRY(connection.Script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 4194304;"
+                        "PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -16000"));
   TRY(Migrate(connection, migrations));
   if (presence->alone() && !presence->orderly() && !made) TRY(CheckWhole(connection));
   presence->Share();
