@@ -214,6 +214,19 @@ Result<ExpressionFacts> Parser::Expression(std::string_view text, int64_t* offse
   return facts;
 }
 
+Result<std::optional<PlainAggregate>> Parser::Aggregate(std::string_view text) {
+  Json tree = TRY(ExpressionTree(text, nullptr));
+  TRY(LearnAggregates());
+  std::string function = ToLower(Word(tree, "function_name"));
+  if (Word(tree, "class") != "FUNCTION" || !aggregates_.contains(function)) return std::optional<PlainAggregate>();
+  const Json& arguments = tree.at("children");
+  bool ordered = tree.contains("order_bys") && !tree.at("order_bys").value("orders", Json::array()).empty();
+  if (tree.value("distinct", false) || tree.contains("filter") || ordered || arguments.size() > 1) return std::optional<PlainAggregate>();
+  PlainAggregate plain{.function = function, .argument = ""};
+  if (!arguments.empty()) plain.argument = TRY(Texts({arguments[0]})).at(0);
+  return std::optional(plain);
+}
+
 Result<SelectFacts> Parser::Select(std::string_view text, int64_t* offset) {
   Json answer = TRY(Tree(text, offset));
   SelectFacts facts;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +24,13 @@ struct ExpressionFacts {
   bool subqueries = false;
   bool windows = false;
   bool stars = false;                  // * or COLUMNS(…); count(*) is none
+};
+
+// A whole expression that is one call of an aggregate function with at most one argument, and nothing else (no DISTINCT, FILTER,
+// ORDER BY): what may be computed from partial results.
+struct PlainAggregate {
+  std::string function;  // lower case; "count_star" for count(*)
+  std::string argument;  // SQL; empty: none
 };
 
 struct SelectFacts {
@@ -49,6 +57,7 @@ class Parser {  // owns a session; one thread
 
   // `text` is one SQL expression; `$name` parameters are allowed. kConfig with the byte offset in `offset` where it does not parse.
   Result<ExpressionFacts> Expression(std::string_view text, int64_t* offset = nullptr);
+  Result<std::optional<PlainAggregate>> Aggregate(std::string_view text);
   Result<SelectFacts> Select(std::string_view text, int64_t* offset = nullptr);
   // Casts in strict positions become TRY_CAST with "input not null, output null"; what else can throw (integer arithmetic,
   // casts under CASE or COALESCE, functions not known to be total) is wrapped as TRY({'v': …}). DESIGN §9.

@@ -1,0 +1,17 @@
+// The verbs, one function and one file each; builtin.cc lists them.
+#pragma once
+
+#include "transform/verb.h"
+
+namespace sluice {
+
+Verb MapVerb();
+Verb DeriveVerb();
+Verb FilterVerb();
+Verb AggregateVerb();
+Verb JoinVerb();
+Verb SqlVerb();
+Verb DedupeVerb();
+Verb WindowVerb();
+
+}  // namespace sluice
