@@ -165,6 +165,12 @@ class Spec {
                  return Ok();
                });
   }
+  // A field with a reader of its own: optional numbers, nested specs, words with errors of their own.
+  Spec& Read(std::string name, std::string help, Slot slot, std::string shape,
+             std::function<Status(Config&, const Node&, const std::string& field)> read, Need need = Need::kOptional) {
+    return Add({.name = std::move(name), .help = std::move(help), .slot = slot, .need = need, .shape = std::move(shape)},
+               std::move(read));
+  }
   // A reserved key: known to the language, refused for now by name.
   Spec& Reserved(std::string name, std::string help, std::string comes_with) {
     facts_.fields.push_back({.name = std::move(name), .help = std::move(help), .comes_with = std::move(comes_with)});

@@ -1,0 +1,205 @@
+// Files that were written alike are read by one scan; those that were not, each in its own, in one UNION ALL.
+#include "connector/file/shape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "format/parquet.h"
+#include "format/path_list.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kSampledFiles = 20;
+constexpr uint64_t kHeadBytes = 16;
+
+std::string Quoted(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += fmt::format("{}'{}'", text.empty() ? "" : ", ", name);
+  return text;
+}
+
+std::vector<std::string> NamesOf(const Schema& schema) { return VisibleNames(schema); }
+
+// The difference of names, worded: empty where they are the same.
+std::string Difference(const Schema& file, const Schema& wanted) {
+  std::vector<std::string> missing, added;
+  for (const Column& column : wanted) {
+    if (!Find(file, column.name)) missing.push_back(column.name);
+  }
+  for (const Column& column : file) {
+    if (!Find(wanted, column.name)) added.push_back(column.name);
+  }
+  std::string text;
+  if (!missing.empty()) text += "it lacks " + Quoted(missing);
+  if (!added.empty()) text += (text.empty() ? "it has " : " and has ") + Quoted(added) + " besides";
+  return text;
+}
+
+Error DoesNotFit(const ListedFile& file, const std::string& difference, const Schema& wanted) {
+  return RejectedError(fmt::format("'{}' does not have the columns {}: {}; say what is right in `columns:`", file.partition,
+                                   Format(wanted), difference));
+}
+
+Result<std::string> HeadOf(Files& files, const std::string& path) {
+  std::unique_ptr<File> file = TRY(files.Open(path, Files::Mode::kRead));
+  std::string head(kHeadBytes, '\0');
+  head.resize(TRY(file->ReadAt(0, head)));
+  return head;
+}
+
+bool IsEmpty(const ListedFile& file, std::string_view head) {
+  return file.size == 0 || (file.size == 3 && head == "\xEF\xBB\xBF");
+}
+
+// Whether a CSV has more than its header: a header alone says nothing of types.
+Result<bool> HasRows(Files& files, const ListedFile& file) {
+  std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
+  std::string head(64 << 10, '\0');
+  head.resize(TRY(open->ReadAt(0, head)));
+  const size_t first = head.find_first_of("\r\n");
+  return first != std::string::npos && head.find_first_not_of("\r\n", first) != std::string::npos;
+}
+
+Result<Schema> InferNdjson(sql::Session& session, const std::vector<ListedFile>& listed) {
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
+    if (listed[i].size > 0) paths.push_back(listed[i].path);
+  }
+  if (paths.empty()) return Schema{};
+  // Its rows are never used, for it hides bad lines; its idea of the types is.
+  Result<Schema> schema = session.Describe(fmt::format(
+      "SELECT * FROM read_json({}, format='newline_delimited', ignore_errors=true, union_by_name=true, dateformat='iso', "
+      "maximum_object_size={})", format::PathList(paths), 16 << 20));
+  if (!schema.ok() && schema.error().kind != ErrorKind::kCancelled) {
+    return RejectedError(fmt::format("inferring the columns of '{}': {}; declare them in `columns:`", listed[0].partition,
+                                     schema.error().message.substr(0, schema.error().message.find("\n\n"))));
+  }
+  return schema;
+}
+
+std::string SelectList(const Schema& schema) {
+  std::string list;
+  for (const Column& column : schema) list += (list.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+  return list;
+}
+
+// The columns of a CSV file in its own order, with the names and types of `schema`.
+Result<Schema> FitCsv(const format::CsvFacts& facts, const ListedFile& file, const Schema& schema) {
+  if (!facts.dialect.header) {
+    if (facts.columns.size() == schema.size()) return schema;
+    return DoesNotFit(file, fmt::format("it has no header and {} columns, not {}", facts.columns.size(), schema.size()), schema);
+  }
+  const std::string difference = Difference(facts.columns, schema);
+  if (!difference.empty()) return DoesNotFit(file, difference, schema);
+  Schema ordered;
+  for (const Column& column : facts.columns) ordered.push_back(*Find(schema, column.name));
+  return ordered;
+}
+
+}  // namespace
+
+Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWritten>& columns) {
+  Schema schema;
+  for (const NamedWritten& column : columns) {
+    const Mark& mark = column.value.mark;
+    if (Find(schema, column.name)) return ConfigError(column.mark, fmt::format("column '{}' is declared twice", column.name));
+    const auto described = session.Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", column.value.text));
+    if (!described.ok() || described->size() != 1) {
+      return ConfigError(mark, fmt::format("column '{}': '{}' is no type that DuckDB knows", column.name, column.value.text));
+    }
+    schema.push_back({.name = column.name, .type = (*described)[0].type});
+  }
+  return schema;
+}
+
+Result<std::string> Widen(sql::Session& session, const std::string& a, const std::string& b) {
+  if (a == b) return a;
+  const Schema both = TRY(session.Describe(
+      fmt::format("SELECT CAST(NULL AS {}) AS c UNION ALL SELECT CAST(NULL AS {})", a, b)));
+  return both.at(0).type;
+}
+
+Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const ListedFile& file,
+                                    const std::vector<std::string>& wanted, std::stop_token stop) {
+  const std::string head = TRY(HeadOf(files, file.path));
+  if (IsEmpty(file, head)) return format::CsvFacts{};
+  return format::SniffCsv(session, file.path, head, wanted, stop);
+}
+
+Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format, const std::vector<ListedFile>& listed,
+                            std::stop_token stop) {
+  if (format == FileFormat::kNdjson) return InferNdjson(session, listed);
+  Schema schema;
+  bool only_header = false;  // what `schema` was made of
+  for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
+    const bool header = format == FileFormat::kCsv && !TRY(HasRows(files, listed[i]));
+    const Schema found = format == FileFormat::kParquet
+                             ? TRY(format::ParquetSchema(session, listed[i].path, stop))
+                             : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), stop)).columns;
+    if (found.empty()) continue;
+    const std::string difference = schema.empty() ? "" : Difference(found, schema);
+    if (!difference.empty()) return DoesNotFit(listed[i], difference, schema);
+    if (schema.empty() || (only_header && !header)) {
+      schema = found;
+      only_header = header;
+      continue;
+    }
+    if (header) continue;
+    for (Column& column : schema) column.type = TRY(Widen(session, column.type, Find(found, column.name)->type));
+  }
+  return schema;
+}
+
+Result<std::string> FromCsv(sql::Session& session, Files& files, const std::vector<ListedFile>& listed, const Schema& schema,
+                            const std::string& rejects, std::stop_token stop) {
+  std::map<std::pair<format::CsvDialect, Schema>, std::vector<std::string>> alike;
+  for (const ListedFile& file : listed) {
+    const format::CsvFacts facts = TRY(FactsOfCsv(session, files, file, NamesOf(schema), stop));
+    if (facts.columns.empty()) continue;
+    alike[{facts.dialect, TRY(FitCsv(facts, file, schema))}].push_back(file.path);
+  }
+  std::string from;
+  for (const auto& [written, paths] : alike) {
+    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", SelectList(schema),
+                        format::ReadCsv(paths, written.first, written.second, rejects));
+  }
+  if (!from.empty()) return "(" + from + ")";
+  for (const Column& column : schema) {
+    from += fmt::format("{}CAST(NULL AS {}) AS {}", from.empty() ? "" : ", ", column.type, QuoteIdentifier(column.name));
+  }
+  return fmt::format("(SELECT {} WHERE false)", from);
+}
+
+Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed, const Schema& schema,
+                                std::stop_token stop) {
+  std::map<Schema, std::vector<std::string>> alike;
+  for (const ListedFile& file : listed) {
+    const Schema found = TRY(format::ParquetSchema(session, file.path, stop));
+    const std::string difference = Difference(found, schema);
+    if (!difference.empty()) return DoesNotFit(file, difference, schema);
+    alike[found].push_back(file.path);
+  }
+  std::string from;
+  for (const auto& [found, paths] : alike) {
+    std::string list;
+    for (const Column& column : schema) {
+      const Column& has = *Find(found, column.name);
+      const bool same = has.type == column.type;
+      if (!same && TRY(Widen(session, has.type, column.type)) != column.type) {
+        return RejectedError(fmt::format("'{}': column '{}' is {}, which {} does not hold; say what is right in `columns:`",
+                                         paths[0], column.name, has.type, column.type));
+      }
+      const std::string name = QuoteIdentifier(column.name);
+      list += fmt::format("{}{}", list.empty() ? "" : ", ",
+                          same ? name : fmt::format("CAST({} AS {}) AS {}", name, column.type, name));
+    }
+    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", list, format::ReadParquet(paths));
+  }
+  return "(" + from + ")";
+}
+
+}  // namespace sluice

@@ -1,0 +1,280 @@
+#include "connector/file/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "base/text.h"
+#include "connector/file/listing.h"
+#include "connector/file/ndjson_feed.h"
+#include "connector/file/shape.h"
+#include "format/ndjson.h"
+#include "format/parquet.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kEnd = "end";
+
+// "4096@89abcdef01234567", "end@…"
+std::string PositionText(std::string_view to, std::string_view identity) { return fmt::format("{}@{}", to, identity); }
+struct FilePosition {
+  std::string to, identity;
+};
+FilePosition ReadPosition(const std::string& text) {
+  const size_t at = text.rfind('@');
+  return at == std::string::npos ? FilePosition{text, ""} : FilePosition{text.substr(0, at), text.substr(at + 1)};
+}
+
+// A part of a file is identified by the file's identity and its bytes: "89abcdef01234567#0-4096".
+std::string WholeIdentity(const Cut& cut) { return cut.identity.substr(0, cut.identity.find('#')); }
+
+Result<uint64_t> ByteOf(const std::string& text, uint64_t size) {
+  if (text == kEnd) return size;
+  uint64_t byte = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), byte);
+  if (code != std::errc() || stop != text.data() + text.size() || byte > size) {
+    return RejectedError(fmt::format("'{}' is no position in a file of {} bytes", text, size));
+  }
+  return byte;
+}
+
+class FileSource final : public Source {
+ public:
+  FileSource(ExtractRequest request, Files& files, std::string folder)
+      : request_(std::move(request)), files_(files), folder_(std::move(folder)) {}
+
+  Result<SourceShape> Describe(sql::Session& session, std::stop_token stop) override {
+    TRY(List());
+    SourceShape shape;
+    shape.schema = TRY(Columns(session, stop));
+    if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
+    shape.ordered = format_ == FileFormat::kNdjson;
+    uint64_t bytes = 0;
+    for (const ListedFile& file : listed_) bytes += file.size;
+    shape.describe = fmt::format("{} file{}, {}, {}", listed_.size(), listed_.size() == 1 ? "" : "s", NameOf(format_),
+                                 FormatBytes(bytes));
+    return shape;
+  }
+
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token stop) override {
+    TRY(List());
+    Range range;
+    Limits left = limits;
+    for (size_t i = 0; i < listed_.size(); ++i) {
+      if (stop.stop_requested()) return CancelledError();
+      const uint64_t begin = TRY(Begin(listed_[i], from));
+      if (begin == UINT64_MAX) continue;
+      if (!range.cuts.empty() && Spent(listed_[i], limits, left)) return std::optional<Range>(std::move(range));
+      range.cuts.push_back(TRY(CutOf(listed_[i], begin, limits, left)));
+      if (range.cuts.back().to != kEnd) return std::optional<Range>(std::move(range));
+    }
+    range.final = true;
+    if (range.cuts.empty()) return std::optional<Range>();
+    return std::optional<Range>(std::move(range));
+  }
+
+  Position After(const Position& from, const Range& range) const override {
+    Position after = from;
+    for (const Cut& cut : range.cuts) after[cut.partition] = PositionText(cut.to, WholeIdentity(cut));
+    return after;
+  }
+
+  Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token stop) override {
+    TRY(List());
+    const Schema schema = TRY(Columns(session, stop));
+    TRY(Compare(range, "changed since it was chosen"));
+    std::vector<ListedFile> files;
+    for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
+    Opened opened;
+    if (format_ == FileFormat::kNdjson) {
+      opened.scan = TRY(ScanOf(range, files, schema));
+    } else if (format_ == FileFormat::kParquet) {
+      opened.from = TRY(FromParquet(session, files, schema, stop));
+      std::vector<std::string> paths;
+      for (const ListedFile& file : files) paths.push_back(file.path);
+      opened.rows_known = TRY(format::ParquetRows(session, paths, stop));
+    } else {
+      TRY(OpenCsv(files, schema, session, stop, opened));
+    }
+    return opened;
+  }
+
+  Status Verify(const Range& range) override { return Compare(range, "changed while it was read"); }
+
+  Status Locate(std::vector<Letter>& letters) override {
+    std::map<std::string, std::vector<Letter*>> by_file;
+    for (Letter& letter : letters) {
+      if (letter.offset >= 0 && !letter.partition.empty()) by_file[letter.partition].push_back(&letter);
+    }
+    for (auto& [partition, found] : by_file) {
+      const Result<ListedFile> file = FileOf(partition);
+      if (!file.ok()) continue;  // not one of ours
+      std::sort(found.begin(), found.end(), [](const Letter* a, const Letter* b) { return a->offset < b->offset; });
+      std::vector<int64_t> offsets;
+      for (const Letter* letter : found) offsets.push_back(letter->offset);
+      const std::vector<int64_t> lines = TRY(LinesOf(files_, file->path, offsets));
+      for (size_t i = 0; i < found.size(); ++i) {
+        if (found[i]->line < 0) found[i]->line = lines[i];
+        if (found[i]->original.empty()) found[i]->original = TRY(LineAt(*file, found[i]->offset));
+      }
+    }
+    return Ok();
+  }
+
+ private:
+  Status List() {
+    if (is_listed_) return Ok();
+    const ExtractConfig& config = request_.config;
+    listed_ = TRY(ListFiles(files_, config.path, folder_, config.allow_empty));
+    format_ = TRY(FormatOf(config.format, listed_, config.path.front().mark));
+    is_listed_ = true;
+    return Ok();
+  }
+
+  Result<Schema> Columns(sql::Session& session, std::stop_token stop) {
+    if (!columns_.empty()) return columns_;
+    if (!request_.config.columns.empty()) {
+      columns_ = TRY(DeclaredColumns(session, request_.config.columns));
+    } else if (request_.pinned && !request_.pinned->empty()) {
+      columns_ = *request_.pinned;
+      inferred_ = true;
+    } else {
+      columns_ = TRY(InferColumns(session, files_, format_, listed_, stop));
+      inferred_ = true;
+    }
+    if (!columns_.empty()) return columns_;
+    const Written& path = request_.config.path.front();
+    return RejectedError(fmt::format("the columns of '{}' are not known, for {}; declare them in `columns:`", path.text,
+                                     listed_.empty() ? "no file is there" : "nothing is in the files")).At(path.mark);
+  }
+
+  // Where to go on in the file; UINT64_MAX: it is done.
+  Result<uint64_t> Begin(ListedFile& file, const Position& from) {
+    const auto found = from.find(file.partition);
+    if (file.identity.empty()) file.identity = TRY(IdentityOf(files_, file));
+    if (found == from.end()) return uint64_t{0};
+    const FilePosition position = ReadPosition(found->second);
+    const bool same = position.identity == file.identity;
+    if (position.to == kEnd) return same ? UINT64_MAX : uint64_t{0};
+    if (same) return ByteOf(position.to, file.size);
+    return RejectedError(fmt::format("'{}' changed after its first {} bytes were loaded; put the old file back, or load it anew "
+                                     "with --again", file.partition, position.to));
+  }
+
+  // Whether the range has no room for one more file.
+  bool Spent(const ListedFile& file, const Limits& limits, const Limits& left) const {
+    if (limits.rows > 0 && (left.rows == 0 || format_ != FileFormat::kNdjson)) return true;
+    if (limits.bytes == 0) return false;
+    return left.bytes == 0 || (format_ != FileFormat::kNdjson && file.size > left.bytes);
+  }
+
+  Result<Cut> CutOf(const ListedFile& file, uint64_t begin, const Limits& limits, Limits& left) {
+    LineCut end{.to = file.size, .rows = 0};
+    if (format_ == FileFormat::kNdjson && (limits.rows > 0 || limits.bytes > 0) && begin < file.size) {
+      end = TRY(CutLines(files_, file.path, begin, file.size, left.rows, left.bytes));
+    }
+    left.rows -= std::min(left.rows, end.rows);
+    left.bytes -= std::min(left.bytes, end.to - begin);
+    const bool whole = end.to >= file.size;
+    Cut cut{.partition = file.partition, .from = std::to_string(begin), .to = {}, .identity = file.identity};
+    cut.to = whole ? std::string(kEnd) : std::to_string(end.to);
+    if (begin > 0 || !whole) cut.identity += fmt::format("#{}-{}", begin, cut.to);
+    return cut;
+  }
+
+  Result<ListedFile> FileOf(const std::string& partition) {
+    for (const ListedFile& file : listed_) {
+      if (file.partition == partition) return file;
+    }
+    ListedFile file{.partition = partition, .path = JoinPath(folder_, partition), .size = 0, .identity = {}};
+    if (!files_.Exists(file.path)) return RejectedError(fmt::format("'{}' is gone", partition));
+    file.size = TRY(files_.Facts(file.path)).size;
+    return file;
+  }
+
+  Status Compare(const Range& range, std::string_view fault) {
+    for (const Cut& cut : range.cuts) {
+      if (cut.identity.empty()) continue;
+      const ListedFile file = TRY(FileOf(cut.partition));
+      const Result<std::string> now = IdentityOf(files_, file);
+      if (!now.ok() && now.error().kind != ErrorKind::kRejected) return now.error();
+      if (!now.ok() || *now != WholeIdentity(cut)) {
+        return RejectedError(fmt::format("'{}' {}; run again when it is complete (write it under another name, then rename it)",
+                                         cut.partition, fault));
+      }
+    }
+    return Ok();
+  }
+
+  Result<std::shared_ptr<sql::Scan>> ScanOf(const Range& range, const std::vector<ListedFile>& files, const Schema& schema) {
+    std::vector<FilePart> parts;
+    for (size_t i = 0; i < files.size(); ++i) {
+      const uint64_t size = TRY(files_.Facts(files[i].path)).size;
+      parts.push_back({.path = files[i].path,
+                       .partition = files[i].partition,
+                       .from = TRY(ByteOf(range.cuts[i].from, size)),
+                       .to = TRY(ByteOf(range.cuts[i].to, size))});
+    }
+    auto scan = std::make_shared<sql::Scan>();
+    scan->schema = schema;
+    scan->decoder = [schema](std::vector<uint64_t> projected) { return format::MakeNdjsonDecoder(schema, projected); };
+    scan->feed = MakeNdjsonFeed(files_, std::move(parts));
+    return scan;
+  }
+
+  Status OpenCsv(const std::vector<ListedFile>& files, const Schema& schema, sql::Session& session, std::stop_token stop,
+                 Opened& opened) {
+    const std::string rejects = fmt::format("sluice_rejects_{}_{}", request_.step, ++opened_count_);
+    // A try that failed may have left them.
+    TRY(session.Execute(fmt::format("DROP TABLE IF EXISTS temp.{}; DROP TABLE IF EXISTS temp.{}",
+                                    QuoteIdentifier(rejects + "_errors"), QuoteIdentifier(rejects + "_scans"))));
+    opened.from = TRY(FromCsv(session, files_, files, schema, rejects, stop));
+    std::map<std::string, std::string> partitions;
+    for (const ListedFile& file : files) partitions[file.path] = file.partition;
+    opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
+      std::vector<Letter> letters = TRY(format::TakeCsvRejects(same, rejects));
+      for (Letter& letter : letters) {
+        const auto found = partitions.find(letter.partition);
+        if (found != partitions.end()) letter.source = letter.partition = found->second;
+      }
+      return letters;
+    };
+    return Ok();
+  }
+
+  Result<std::string> LineAt(const ListedFile& file, int64_t offset) {
+    std::unique_ptr<File> open = TRY(files_.Open(file.path, Files::Mode::kRead));
+    std::string line(format::kMaxOriginalBytes, '\0');
+    line.resize(TRY(open->ReadAt(static_cast<uint64_t>(offset), line)));
+    line.resize(std::min(line.find('\n'), line.size()));
+    if (EndsWith(line, "\r")) line.pop_back();
+    return line;
+  }
+
+  const ExtractRequest request_;
+  Files& files_;
+  const std::string folder_;
+  bool is_listed_ = false;
+  std::vector<ListedFile> listed_;
+  FileFormat format_ = FileFormat::kCsv;
+  Schema columns_;
+  bool inferred_ = false;
+  int opened_count_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> MakeFileSource(ExtractRequest request, Files& files, std::string folder) {
+  const ExtractConfig& config = request.config;
+  if (config.path.empty()) return ConfigError(config.mark, "extract from file needs `path`, a glob of the files to read");
+  if (!config.interval.empty()) {
+    return ConfigError(config.interval.mark, "files have no `interval`; write the date into the path, as in "
+                                             "path: \"orders/{{ ds }}.csv\"");
+  }
+  return std::unique_ptr<Source>(std::make_unique<FileSource>(std::move(request), files, std::move(folder)));
+}
+
+}  // namespace sluice

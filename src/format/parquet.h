@@ -1,0 +1,21 @@
+// Parquet by DuckDB: what the footers say, and a damaged file told by its name.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "data/schema.h"
+#include "sql/database.h"
+
+namespace sluice::format {
+
+Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop);
+// Rows of all the files, from their footers.
+Result<uint64_t> ParquetRows(sql::Session& session, const std::vector<std::string>& paths, std::stop_token stop);
+// A FROM item over files of one schema.
+std::string ReadParquet(const std::vector<std::string>& paths);
+
+}  // namespace sluice::format
