@@ -1,5 +1,6 @@
-// Attaching and creating files. A new file gets its name only when it is whole and on disk, because DuckDB cannot open
-// what a kill leaves of one that it was creating; if another process gave the name away first, its file is taken.
+// Attaching and creating files. A new file gets its name only when it is whole and on disk, because
+// DuckDB cannot open what a kill leaves of one that it was creating; if another process gave the
+// name away first, its file is taken.
 #include "sql/attach.h"
 
 #include <fmt/format.h>
@@ -40,20 +41,22 @@ std::string_view RemedyFor(std::string_view text) {
     return "give the path of a DuckDB file, or of no file: then one is created";
   }
   if (Has(text, "version number") || Has(text, "newer version") || Has(text, "storage version")) {
-    return "it was written by another version of DuckDB: use a newer sluice, or EXPORT DATABASE it with the version that wrote it";
+    return "it was written by another version of DuckDB: use a newer sluice, or EXPORT DATABASE it "
+           "with the version that wrote it";
   }
   if (Has(text, "Permission denied") || Has(text, "Read-only file system")) {
     return "give this user the right to write the file and its folder, or open it read-only";
   }
   if (Has(text, "No such file")) return "check the path; its folder must exist";
-  return "the file is damaged: restore it from a backup, or move it and its .wal away and load again";
+  return "the file is damaged: restore it from a backup, or move it and its .wal away and load "
+         "again";
 }
 
 Error OfAttach(Error error, const std::string& path) {
   const std::string doing = fmt::format("opening '{}'", path);
   if (const std::string holder = LockHolder(error.message); !holder.empty()) {
-    return TransientError(fmt::format("{}: another process has it open: {}; wait until it ends, or stop it",
-                                      doing, holder));
+    return TransientError(fmt::format(
+        "{}: another process has it open: {}; wait until it ends, or stop it", doing, holder));
   }
   if (error.kind == ErrorKind::kCancelled || error.kind == ErrorKind::kTransient) {
     return std::move(error).While(doing);
@@ -61,7 +64,8 @@ Error OfAttach(Error error, const std::string& path) {
   return RejectedError(fmt::format("{}: {}; {}", doing, error.message, RemedyFor(error.message)));
 }
 
-// The process that was creating the file, from the temporary name; 0 where the name is not one of ours.
+// The process that was creating the file, from the temporary name; 0 where the name is not one of
+// ours.
 pid_t CreatorOf(const std::string& temporary) {
   const size_t at = temporary.rfind(kUnfinished);
   if (at == std::string::npos) return 0;
@@ -80,12 +84,14 @@ Result<std::string> Attachments::Attach(const std::string& path, const std::stri
                                         Access access) {
   if (!files_->Exists(path)) {
     if (access == Access::kReadOnly) {
-      return RejectedError(fmt::format("opening '{}': there is no such file; a run that loads into it creates it", path));
+      return RejectedError(fmt::format(
+          "opening '{}': there is no such file; a run that loads into it creates it", path));
     }
     TRY(Create(path));
   }
   const FileFacts facts = TRY(files_->Facts(path).While(fmt::format("opening '{}'", path)));
-  if (facts.folder) return RejectedError(fmt::format("opening '{}': it is a folder; give a file's path", path));
+  if (facts.folder)
+    return RejectedError(fmt::format("opening '{}': it is a folder; give a file's path", path));
   const Identity identity{facts.device, facts.inode};
   if (auto known = attached_.find(identity); known != attached_.end()) {
     return Known(known->second, path, access);
@@ -100,8 +106,9 @@ Result<std::string> Attachments::Attach(const std::string& path, const std::stri
 Result<std::string> Attachments::Known(const Attached& attached, const std::string& path,
                                        Access access) const {
   if (attached.access == Access::kReadOnly && access == Access::kReadWrite) {
-    return RejectedError(fmt::format("opening '{}' to write: it is open read-only as '{}' ('{}'); detach it first",
-                                     path, attached.alias, attached.path));
+    return RejectedError(
+        fmt::format("opening '{}' to write: it is open read-only as '{}' ('{}'); detach it first",
+                    path, attached.alias, attached.path));
   }
   return attached.alias;
 }
@@ -109,8 +116,9 @@ Result<std::string> Attachments::Known(const Attached& attached, const std::stri
 Status Attachments::RefuseTaken(const std::string& alias, const std::string& path) const {
   for (const auto& [identity, attached] : attached_) {
     if (ToLower(attached.alias) != ToLower(alias)) continue;
-    return RejectedError(fmt::format("opening '{}' as '{}': that name is taken by '{}'; choose another",
-                                     path, alias, attached.path));
+    return RejectedError(
+        fmt::format("opening '{}' as '{}': that name is taken by '{}'; choose another", path, alias,
+                    attached.path));
   }
   return Ok();
 }
@@ -120,7 +128,8 @@ Status Attachments::Detach(const std::string& alias) {
     return ToLower(entry.second.alias) == ToLower(alias);
   });
   if (attached == attached_.end()) return Ok();
-  TRY(session_->Execute("DETACH " + QuoteIdentifier(alias)).While("closing '" + attached->second.path + "'"));
+  TRY(session_->Execute("DETACH " + QuoteIdentifier(alias))
+          .While("closing '" + attached->second.path + "'"));
   attached_.erase(attached);
   return Ok();
 }
@@ -129,12 +138,14 @@ Status Attachments::Create(const std::string& path) {
   const std::string doing = fmt::format("creating '{}'", path);
   const std::string folder = ParentFolder(path);
   if (!files_->Exists(folder)) {
-    return RejectedError(fmt::format("{}: the folder '{}' does not exist; create it", doing, folder));
+    return RejectedError(
+        fmt::format("{}: the folder '{}' does not exist; create it", doing, folder));
   }
   // DuckDB would replay it into the new file.
   if (files_->Exists(path + ".wal")) {
-    return RejectedError(fmt::format("{}: there is a '{}.wal' without its file; restore the file, or move the .wal away",
-                                     doing, path));
+    return RejectedError(fmt::format(
+        "{}: there is a '{}.wal' without its file; restore the file, or move the .wal away", doing,
+        path));
   }
   SweepUnfinished(path);
   const std::string temporary = fmt::format("{}{}{}-{}", path, kUnfinished, getpid(), ++created_);

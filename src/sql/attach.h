@@ -1,5 +1,6 @@
-// Which files are attached, under which alias. A file is known by device and inode, so a second path of it (a link, a
-// relative path) gives the alias it has; while it is attached nothing else here opens it.
+// Which files are attached, under which alias. A file is known by device and inode, so a second
+// path of it (a link, a relative path) gives the alias it has; while it is attached nothing else
+// here opens it.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// Files: made whole or not at all, known by what they are and not by their path, and held against other processes.
-// Other processes are this binary again, running one of the disabled tests.
+// Files: made whole or not at all, known by what they are and not by their path, and held against
+// other processes. Other processes are this binary again, running one of the disabled tests.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,8 @@ class AttachTest : public ::testing::Test {
  protected:
   void SetUp() override {
     database_ = Open();
-    if (getenv("SLUICE_TEST_FILE") != nullptr) return;  // the other process, which is killed: it would leave its folder
+    if (getenv("SLUICE_TEST_FILE") != nullptr)
+      return;  // the other process, which is killed: it would leave its folder
     std::string pattern = (fs::temp_directory_path() / "sluice_attach_XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
@@ -43,7 +44,8 @@ class AttachTest : public ::testing::Test {
   std::string Path(const std::string& name) const { return (folder_ / name).string(); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(folder_))
+      names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -53,12 +55,14 @@ class AttachTest : public ::testing::Test {
     auto done = (*session)->Execute(text);
     ASSERT_TRUE(done.ok()) << Format(done.error());
   }
-  std::string Attached(const std::string& path, const std::string& alias, Access access = Access::kReadWrite) {
+  std::string Attached(const std::string& path, const std::string& alias,
+                       Access access = Access::kReadWrite) {
     auto attached = database_->Attach(path, alias, access);
     EXPECT_TRUE(attached.ok()) << Format(attached.error());
     return attached.ok() ? *attached : "";
   }
-  Error Refused(const std::string& path, const std::string& alias, Access access = Access::kReadWrite) {
+  Error Refused(const std::string& path, const std::string& alias,
+                Access access = Access::kReadWrite) {
     auto attached = database_->Attach(path, alias, access);
     EXPECT_FALSE(attached.ok()) << path;
     return attached.ok() ? Error{} : attached.error();
@@ -114,7 +118,8 @@ TEST_F(AttachTest, OneFileByAnyPathIsOneAlias) {
   EXPECT_EQ(Attached(Path("hard.duckdb"), "other"), "wh");
   EXPECT_EQ(Attached(Path("soft.duckdb"), "other", Access::kReadOnly), "wh");
   EXPECT_EQ(Attached(fs::relative(path).string(), "other"), "wh");
-  EXPECT_EQ(Attached((folder_ / "." / ".." / folder_.filename() / "wh.duckdb").string(), "other"), "wh");
+  EXPECT_EQ(Attached((folder_ / "." / ".." / folder_.filename() / "wh.duckdb").string(), "other"),
+            "wh");
   EXPECT_THAT(Refused(Path("second.duckdb"), "WH").message, HasSubstr("that name is taken by"));
 }
 
@@ -177,7 +182,8 @@ TEST_F(AttachTest, NamesTheProcessThatHoldsTheFile) {
   WaitFor(path + ".held");
   const Error error = Refused(path, "wh");
   EXPECT_EQ(error.kind, ErrorKind::kTransient) << error.message;
-  EXPECT_THAT(error.message, AllOf(HasSubstr("(PID " + std::to_string(child) + ")"), HasSubstr("'" + path + "'")));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("(PID " + std::to_string(child) + ")"), HasSubstr("'" + path + "'")));
   EXPECT_EQ(Refused(path, "wh", Access::kReadOnly).kind, ErrorKind::kTransient);
   End(child);
   EXPECT_EQ(Attached(path, "wh"), "wh");

@@ -1,5 +1,5 @@
-// A value is rebuilt as a duckdb_value, which DuckDB itself then prints: no formatting of dates, decimals or structs here.
-// Text and whole numbers, most of what is asked for, take a short way.
+// A value is rebuilt as a duckdb_value, which DuckDB itself then prints: no formatting of dates,
+// decimals or structs here. Text and whole numbers, most of what is asked for, take a short way.
 #include "sql/cell.h"
 
 #include <fmt/format.h>
@@ -50,7 +50,8 @@ using Keyword = std::function<bool(std::string_view)>;
 
 std::string FieldName(std::string_view name, const Keyword& keyword) {
   bool plain = !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0;
-  for (char c : name) plain = plain && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_');
+  for (char c : name)
+    plain = plain && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_');
   return plain && !keyword(ToLower(name)) ? std::string(name) : QuoteIdentifier(name);
 }
 
@@ -88,7 +89,8 @@ T Get(duckdb_vector vector, idx_t row) {
 }
 
 std::string_view TextAt(duckdb_vector vector, idx_t row) {
-  auto* text = reinterpret_cast<duckdb_string_t*>(const_cast<char*>(At(vector, row, sizeof(duckdb_string_t))));
+  auto* text = reinterpret_cast<duckdb_string_t*>(
+      const_cast<char*>(At(vector, row, sizeof(duckdb_string_t))));
   return {duckdb_string_t_data(text), duckdb_string_t_length(*text)};
 }
 
@@ -99,7 +101,8 @@ bool NullAt(duckdb_vector vector, idx_t row) {
 
 duckdb_value DecimalAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
   duckdb_hugeint whole{};
-  if (const duckdb_type stored = duckdb_decimal_internal_type(type); stored == DUCKDB_TYPE_HUGEINT) {
+  if (const duckdb_type stored = duckdb_decimal_internal_type(type);
+      stored == DUCKDB_TYPE_HUGEINT) {
     whole = Get<duckdb_hugeint>(vector, row);
   } else {
     const int64_t value = stored == DUCKDB_TYPE_SMALLINT  ? Get<int16_t>(vector, row)
@@ -113,7 +116,8 @@ duckdb_value DecimalAt(duckdb_vector vector, duckdb_logical_type type, idx_t row
 // DuckDB keeps the first bit flipped, so that its signed order is the order of UUIDs.
 duckdb_value UuidAt(duckdb_vector vector, idx_t row) {
   const auto stored = Get<duckdb_hugeint>(vector, row);
-  return duckdb_create_uuid({stored.lower, static_cast<uint64_t>(stored.upper) ^ (uint64_t{1} << 63)});
+  return duckdb_create_uuid(
+      {stored.lower, static_cast<uint64_t>(stored.upper) ^ (uint64_t{1} << 63)});
 }
 
 uint64_t EnumAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
@@ -155,7 +159,8 @@ duckdb_value ListAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
   const auto entry = Get<duckdb_list_entry>(vector, row);
   const TypeHandle child(duckdb_list_type_child_type(type));
   Values values;
-  if (!values.AddRange(duckdb_list_vector_get_child(vector), child.get(), entry.offset, entry.length)) {
+  if (!values.AddRange(duckdb_list_vector_get_child(vector), child.get(), entry.offset,
+                       entry.length)) {
     return nullptr;
   }
   return duckdb_create_list_value(child.get(), values.Data(), entry.length);
@@ -177,8 +182,10 @@ duckdb_value MapAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
   const TypeHandle value(duckdb_map_type_value_type(type));
   duckdb_vector pairs = duckdb_list_vector_get_child(vector);
   Values keys, values;
-  if (!keys.AddRange(duckdb_struct_vector_get_child(pairs, 0), key.get(), entry.offset, entry.length) ||
-      !values.AddRange(duckdb_struct_vector_get_child(pairs, 1), value.get(), entry.offset, entry.length)) {
+  if (!keys.AddRange(duckdb_struct_vector_get_child(pairs, 0), key.get(), entry.offset,
+                     entry.length) ||
+      !values.AddRange(duckdb_struct_vector_get_child(pairs, 1), value.get(), entry.offset,
+                       entry.length)) {
     return nullptr;
   }
   return duckdb_create_map_value(type, keys.Data(), values.Data(), entry.length);
@@ -188,7 +195,8 @@ duckdb_value StructAt(duckdb_vector vector, duckdb_logical_type type, idx_t row)
   Values values;
   for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i) {
     const TypeHandle child(duckdb_struct_type_child_type(type, i));
-    if (!values.Add(ValueAt(duckdb_struct_vector_get_child(vector, i), child.get(), row))) return nullptr;
+    if (!values.Add(ValueAt(duckdb_struct_vector_get_child(vector, i), child.get(), row)))
+      return nullptr;
   }
   return duckdb_create_struct_value(type, values.Data());
 }
@@ -196,7 +204,8 @@ duckdb_value StructAt(duckdb_vector vector, duckdb_logical_type type, idx_t row)
 duckdb_value UnionAt(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
   const idx_t tag = Get<uint8_t>(duckdb_struct_vector_get_child(vector, 0), row);
   const TypeHandle member(duckdb_union_type_member_type(type, tag));
-  const ValueHandle value = ValueAt(duckdb_struct_vector_get_child(vector, tag + 1), member.get(), row);
+  const ValueHandle value =
+      ValueAt(duckdb_struct_vector_get_child(vector, tag + 1), member.get(), row);
   return value ? duckdb_create_union_value(type, tag, value.get()) : nullptr;
 }
 
@@ -315,10 +324,12 @@ std::string TypeName(duckdb_logical_type type, const Keyword& keyword) {
     case DUCKDB_TYPE_LIST:
       return TypeName(TypeHandle(duckdb_list_type_child_type(type)).get(), keyword) + "[]";
     case DUCKDB_TYPE_ARRAY:
-      return fmt::format("{}[{}]", TypeName(TypeHandle(duckdb_array_type_child_type(type)).get(), keyword),
+      return fmt::format("{}[{}]",
+                         TypeName(TypeHandle(duckdb_array_type_child_type(type)).get(), keyword),
                          duckdb_array_type_array_size(type));
     case DUCKDB_TYPE_MAP:
-      return fmt::format("MAP({}, {})", TypeName(TypeHandle(duckdb_map_type_key_type(type)).get(), keyword),
+      return fmt::format("MAP({}, {})",
+                         TypeName(TypeHandle(duckdb_map_type_key_type(type)).get(), keyword),
                          TypeName(TypeHandle(duckdb_map_type_value_type(type)).get(), keyword));
     case DUCKDB_TYPE_STRUCT:
       return FieldsName(type, keyword, false);
@@ -351,8 +362,9 @@ Result<Cell> ReadCell(duckdb_vector vector, duckdb_logical_type type, idx_t row)
   }
   const ValueHandle value = ValueAt(vector, type, row);
   if (!value) {
-    return ConfigError({}, fmt::format("a value of type {} cannot be shown; write CAST(… AS VARCHAR)",
-                                       TypeName(type, [](std::string_view) { return false; })));
+    return ConfigError({},
+                       fmt::format("a value of type {} cannot be shown; write CAST(… AS VARCHAR)",
+                                   TypeName(type, [](std::string_view) { return false; })));
   }
   const TextHandle text(duckdb_get_varchar(value.get()));
   return Cell{text.get()};

@@ -1,5 +1,6 @@
-// Sorting DuckDB's messages by what the receiver must do. DuckDB has one type for different needs in three places, told
-// apart by words that duckdb_facts_test.cc pins: transactions, I/O and what a function of ours raised.
+// Sorting DuckDB's messages by what the receiver must do. DuckDB has one type for different needs
+// in three places, told apart by words that duckdb_facts_test.cc pins: transactions, I/O and what a
+// function of ours raised.
 #include "sql/classify.h"
 
 #include <fmt/format.h>
@@ -17,8 +18,8 @@ namespace {
 
 constexpr std::string_view kRaised = "sluice_raised[";  // sluice_raised[transient 1500] text
 
-constexpr std::array kKinds{ErrorKind::kConfig,    ErrorKind::kData,      ErrorKind::kTransient,
-                            ErrorKind::kRejected,  ErrorKind::kUnsettled, ErrorKind::kCancelled,
+constexpr std::array kKinds{ErrorKind::kConfig,   ErrorKind::kData,      ErrorKind::kTransient,
+                            ErrorKind::kRejected, ErrorKind::kUnsettled, ErrorKind::kCancelled,
                             ErrorKind::kInternal};
 
 constexpr std::array<std::pair<std::string_view, ErrorKind>, 38> kTypes{{
@@ -156,7 +157,8 @@ Error ErrorFrom(std::string_view message) {
   error.kind = KindOf(complaint);
   error.message = Trim(complaint.text);
   if (error.kind == ErrorKind::kCancelled) return CancelledError();
-  if (complaint.type == "Out of Memory") error.message += "\nraise 'memory' or let the run spill to disk";
+  if (complaint.type == "Out of Memory")
+    error.message += "\nraise 'memory' or let the run spill to disk";
   return error;
 }
 

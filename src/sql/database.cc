@@ -1,5 +1,6 @@
-// The instance. What is set here is what the rest relies on: taps count exactly (no join filters, no fixed order), errors
-// can be taken apart (JSON), nothing is fetched from the network, times are UTC.
+// The instance. What is set here is what the rest relies on: taps count exactly (no join filters,
+// no fixed order), errors can be taken apart (JSON), nothing is fetched from the network, times are
+// UTC.
 #include "sql/database.h"
 
 #include <fmt/format.h>
@@ -29,8 +30,10 @@ Status CheckLibrary(std::string_view version) {
     std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), minor);
   }
   if (major == 1 && minor >= 5) return Ok();
-  return RejectedError(fmt::format("libduckdb.so is of version '{}'; sluice needs 1.5 or a later 1.x: put the one it came with beside it",
-                                   version));
+  return RejectedError(
+      fmt::format("libduckdb.so is of version '{}'; sluice needs 1.5 or a later 1.x: put the one "
+                  "it came with beside it",
+                  version));
 }
 
 using Setting = std::pair<const char*, std::string>;
@@ -49,7 +52,8 @@ std::vector<Setting> Settings(const DatabaseOptions& options) {
       {"temp_directory", options.temp_folder},
   };
   if (options.memory_bytes > 0) {
-    settings.emplace_back("memory_limit", fmt::format("{}KiB", (options.memory_bytes + 1023) / 1024));
+    settings.emplace_back("memory_limit",
+                          fmt::format("{}KiB", (options.memory_bytes + 1023) / 1024));
   }
   if (options.threads > 0) settings.emplace_back("threads", std::to_string(options.threads));
   return settings;
@@ -91,7 +95,8 @@ class DuckDatabase final : public Database {
     scans_ = TRY(RegisterScans(connection.get(), threads_));
     taps_ = TRY(RegisterTaps(connection.get()));
     auto session = MakeSession(std::move(connection), interrupter_);
-    TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage").While("starting DuckDB"));
+    TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
+            .While("starting DuckDB"));
     MutexLock lock(mutex_);
     attachments_ = std::make_unique<Attachments>(std::move(session), LocalFiles());
     return Ok();
@@ -100,7 +105,8 @@ class DuckDatabase final : public Database {
   Result<std::unique_ptr<Session>> Connect() override {
     return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_);
   }
-  Result<std::string> Attach(const std::string& path, const std::string& alias, Access access) override {
+  Result<std::string> Attach(const std::string& path, const std::string& alias,
+                             Access access) override {
     MutexLock lock(mutex_);
     return attachments_->Attach(path, alias, access);
   }

@@ -1,4 +1,5 @@
-// Statements, bound values, results as text, errors and their places, stopping, and what one session may do at a time.
+// Statements, bound values, results as text, errors and their places, stopping, and what one
+// session may do at a time.
 #include "sql/database.h"
 
 #include <gmock/gmock.h>
@@ -74,32 +75,57 @@ TEST_F(DatabaseTest, CountsChangedRowsOfTheLastStatement) {
   EXPECT_EQ(changed("COPY t TO '/dev/null' (FORMAT csv)"), 4U);
   EXPECT_EQ(changed("SELECT * FROM t"), 0U);
   EXPECT_EQ(changed(""), 0U);
-  EXPECT_EQ(changed("MERGE INTO t USING (VALUES (1), (77)) s(b) ON a = b WHEN MATCHED THEN UPDATE SET a = 5 "
-                    "WHEN NOT MATCHED THEN INSERT VALUES (b)"),
-            3U);
+  EXPECT_EQ(
+      changed(
+          "MERGE INTO t USING (VALUES (1), (77)) s(b) ON a = b WHEN MATCHED THEN UPDATE SET a = 5 "
+          "WHEN NOT MATCHED THEN INSERT VALUES (b)"),
+      3U);
 }
 
 TEST_F(DatabaseTest, BindsOnlyWhatAStatementUses) {
-  const std::vector<Bound> bound{{"day", "DATE", "2026-11-21"}, {"n", "INTEGER", "7"}, {"none", "VARCHAR", {}}};
+  const std::vector<Bound> bound{
+      {"day", "DATE", "2026-11-21"}, {"n", "INTEGER", "7"}, {"none", "VARCHAR", {}}};
   EXPECT_EQ(One("SELECT CAST($day AS DATE) + CAST($n AS INTEGER)", bound), "2026-11-28");
   EXPECT_EQ(One("SELECT CAST($none AS VARCHAR)", bound), "NULL");
-  EXPECT_EQ(One("CREATE TEMP TABLE t AS SELECT CAST($n AS INTEGER) AS n; SELECT n + CAST($n AS INTEGER) FROM t", bound), "14");
+  EXPECT_EQ(One("CREATE TEMP TABLE t AS SELECT CAST($n AS INTEGER) AS n; SELECT n + CAST($n AS "
+                "INTEGER) FROM t",
+                bound),
+            "14");
   EXPECT_EQ(One("SELECT 1", bound), "1");
 }
 
 TEST_F(DatabaseTest, BindsEveryType) {
   const std::vector<std::pair<std::string, std::string>> values{
-      {"BOOLEAN", "true"}, {"TINYINT", "-128"}, {"HUGEINT", "170141183460469231731687303715884105727"},
-      {"UHUGEINT", "340282366920938463463374607431768211455"}, {"UBIGINT", "18446744073709551615"},
-      {"FLOAT", "1.5"}, {"DOUBLE", "1e-05"}, {"DECIMAL(4,1)", "-12.5"}, {"DECIMAL(9,2)", "0.01"},
-      {"DECIMAL(18,3)", "-0.001"}, {"DECIMAL(38,5)", "-123456789012345678901234.00001"}, {"VARCHAR", "it's \"ü\""},
-      {"BLOB", "a\\x00b"}, {"BIT", "10110"}, {"UUID", "f0000000-0000-4000-8000-0000000000ff"}, {"DATE", "1969-12-31"},
-      {"TIME", "23:59:59.000001"}, {"TIMESTAMP", "2026-11-21 06:00:00.5"}, {"TIMESTAMP_S", "2026-11-21 06:00:00"},
-      {"TIMESTAMP_MS", "2026-11-21 06:00:00.123"}, {"TIMESTAMP_NS", "2026-11-21 06:00:00.123456789"},
-      {"TIMESTAMP WITH TIME ZONE", "2026-11-21 06:00:00+00"}, {"TIME WITH TIME ZONE", "06:00:00+02"},
-      {"INTERVAL", "1 year 2 days 00:00:03"}, {"JSON", "{\"a\": [1, null]}"}, {"INTEGER[]", "[1, NULL, 3]"},
-      {"INTEGER[2]", "[1, 2]"}, {"STRUCT(a INTEGER, \"b c\" VARCHAR[])", "{'a': 1, 'b c': [x, NULL]}"},
-      {"MAP(VARCHAR, INTEGER)", "{k=1, l=2}"}, {"ENUM('p', 'q''r')", "q'r"},
+      {"BOOLEAN", "true"},
+      {"TINYINT", "-128"},
+      {"HUGEINT", "170141183460469231731687303715884105727"},
+      {"UHUGEINT", "340282366920938463463374607431768211455"},
+      {"UBIGINT", "18446744073709551615"},
+      {"FLOAT", "1.5"},
+      {"DOUBLE", "1e-05"},
+      {"DECIMAL(4,1)", "-12.5"},
+      {"DECIMAL(9,2)", "0.01"},
+      {"DECIMAL(18,3)", "-0.001"},
+      {"DECIMAL(38,5)", "-123456789012345678901234.00001"},
+      {"VARCHAR", "it's \"ü\""},
+      {"BLOB", "a\\x00b"},
+      {"BIT", "10110"},
+      {"UUID", "f0000000-0000-4000-8000-0000000000ff"},
+      {"DATE", "1969-12-31"},
+      {"TIME", "23:59:59.000001"},
+      {"TIMESTAMP", "2026-11-21 06:00:00.5"},
+      {"TIMESTAMP_S", "2026-11-21 06:00:00"},
+      {"TIMESTAMP_MS", "2026-11-21 06:00:00.123"},
+      {"TIMESTAMP_NS", "2026-11-21 06:00:00.123456789"},
+      {"TIMESTAMP WITH TIME ZONE", "2026-11-21 06:00:00+00"},
+      {"TIME WITH TIME ZONE", "06:00:00+02"},
+      {"INTERVAL", "1 year 2 days 00:00:03"},
+      {"JSON", "{\"a\": [1, null]}"},
+      {"INTEGER[]", "[1, NULL, 3]"},
+      {"INTEGER[2]", "[1, 2]"},
+      {"STRUCT(a INTEGER, \"b c\" VARCHAR[])", "{'a': 1, 'b c': [x, NULL]}"},
+      {"MAP(VARCHAR, INTEGER)", "{k=1, l=2}"},
+      {"ENUM('p', 'q''r')", "q'r"},
       {"STRUCT(\"select\" DATE, Ab INTEGER[][])", "{'select': 2020-01-01, 'Ab': [[1], []]}"}};
   for (const auto& [type, text] : values) {
     const std::vector<Bound> bound{{"v", type, text}};
@@ -107,7 +133,8 @@ TEST_F(DatabaseTest, BindsEveryType) {
     const Rows rows = Query(cast, bound);
     ASSERT_EQ(rows.rows.size(), 1U) << type;
     EXPECT_EQ(rows.schema[0].type, type);
-    EXPECT_EQ(rows.rows[0][0].text, One("SELECT CAST(CAST($v AS " + type + ") AS VARCHAR)", bound)) << type;
+    EXPECT_EQ(rows.rows[0][0].text, One("SELECT CAST(CAST($v AS " + type + ") AS VARCHAR)", bound))
+        << type;
     EXPECT_EQ(rows.rows[0][0].text, text) << type;
     EXPECT_EQ(One("SELECT typeof(CAST($v AS " + type + "))", bound), type);
     EXPECT_EQ(One("SELECT CAST($v AS " + type + ")", {{"v", type, {}}}), "NULL") << type;
@@ -123,8 +150,10 @@ TEST_F(DatabaseTest, NamesTheValueThatIsMissing) {
 }
 
 TEST_F(DatabaseTest, DescribesWithoutRunning) {
-  auto schema = session_->Describe("WITH a AS (SELECT 1 AS i, error('ran') AS e) SELECT i, e, 1.50 AS d, [i] AS l, $x::DATE AS x FROM a",
-                                   {{"x", "DATE", "2020-01-01"}});
+  auto schema = session_->Describe(
+      "WITH a AS (SELECT 1 AS i, error('ran') AS e) SELECT i, e, 1.50 AS d, [i] AS l, $x::DATE AS "
+      "x FROM a",
+      {{"x", "DATE", "2020-01-01"}});
   ASSERT_TRUE(schema.ok()) << Format(schema.error());
   EXPECT_EQ(Format(*schema), "(i INTEGER, e INTEGER, d DECIMAL(3,2), l INTEGER[], x DATE)");
   auto empty = session_->Describe("SELECT $x AS x, 1 AS a", {{"x", "DATE", {}}});
@@ -157,8 +186,10 @@ TEST_F(DatabaseTest, SortsErrors) {
   EXPECT_EQ(Fail("SELEC 1").kind, ErrorKind::kConfig);
   EXPECT_EQ(Fail("SELECT x").kind, ErrorKind::kConfig);
   EXPECT_EQ(Fail("SELECT CAST(a AS INTEGER) FROM (VALUES ('x')) t(a)").kind, ErrorKind::kData);
-  EXPECT_EQ(Fail("SELECT a + 1::UTINYINT FROM (VALUES (255::UTINYINT)) t(a)").kind, ErrorKind::kData);
-  EXPECT_EQ(Fail("CREATE TABLE p (a INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (1)").kind, ErrorKind::kRejected);
+  EXPECT_EQ(Fail("SELECT a + 1::UTINYINT FROM (VALUES (255::UTINYINT)) t(a)").kind,
+            ErrorKind::kData);
+  EXPECT_EQ(Fail("CREATE TABLE p (a INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (1)").kind,
+            ErrorKind::kRejected);
   EXPECT_EQ(Fail("COPY (SELECT 1) TO '/no/such/folder/x.csv'").kind, ErrorKind::kRejected);
   EXPECT_EQ(Fail("INSTALL httpfs").kind, ErrorKind::kRejected);
   EXPECT_EQ(Fail("LOAD postgres").kind, ErrorKind::kRejected);
@@ -166,16 +197,21 @@ TEST_F(DatabaseTest, SortsErrors) {
 
 TEST_F(DatabaseTest, OutOfMemoryHasARemedy) {
   ASSERT_TRUE(session_->Execute("SET memory_limit = '30MB'").ok());
-  const Error full = Fail("CREATE TABLE big AS SELECT DISTINCT hash(i) AS h, repeat(i::VARCHAR, 40) AS t FROM range(500000) t(i)");
+  const Error full = Fail(
+      "CREATE TABLE big AS SELECT DISTINCT hash(i) AS h, repeat(i::VARCHAR, 40) AS t FROM "
+      "range(500000) t(i)");
   EXPECT_EQ(full.kind, ErrorKind::kRejected) << full.message;
   EXPECT_THAT(full.message, HasSubstr("raise 'memory'"));
 }
 
 TEST_F(DatabaseTest, ClassifyReadsBothForms) {
   EXPECT_EQ(Classify("Binder Error: no column\nLINE 1: x"), ErrorKind::kConfig);
-  EXPECT_EQ(Classify(R"({"exception_type":"Conversion","exception_message":"bad"})"), ErrorKind::kData);
+  EXPECT_EQ(Classify(R"({"exception_type":"Conversion","exception_message":"bad"})"),
+            ErrorKind::kData);
   EXPECT_EQ(Classify("TransactionContext Error: Conflict on update!"), ErrorKind::kTransient);
-  EXPECT_EQ(Classify("IO Error: Could not set lock on file \"x\": Conflicting lock is held in /usr/bin/y (PID 12)."), ErrorKind::kTransient);
+  EXPECT_EQ(Classify("IO Error: Could not set lock on file \"x\": Conflicting lock is held in "
+                     "/usr/bin/y (PID 12)."),
+            ErrorKind::kTransient);
   EXPECT_EQ(Classify("INTERRUPT Error: Interrupted!"), ErrorKind::kCancelled);
   EXPECT_EQ(Classify("FATAL Error: gone"), ErrorKind::kInternal);
   EXPECT_EQ(Classify("something else"), ErrorKind::kInternal);
@@ -218,7 +254,8 @@ TEST_F(DatabaseTest, TransactionsRollBack) {
   EXPECT_FALSE(session_->Commit().ok());
 }
 
-constexpr std::string_view kEndless = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range + b.range = -1";
+constexpr std::string_view kEndless =
+    "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range + b.range = -1";
 
 TEST_F(DatabaseTest, StopsARunningQuery) {
   std::stop_source source;
@@ -226,7 +263,8 @@ TEST_F(DatabaseTest, StopsARunningQuery) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     source.request_stop();
   });
-  auto done = session_->Query(kEndless, {}, source.get_token());  // returns only if it is interrupted
+  auto done =
+      session_->Query(kEndless, {}, source.get_token());  // returns only if it is interrupted
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().kind, ErrorKind::kCancelled) << done.error().message;
   EXPECT_EQ(One("SELECT 5"), "5");

@@ -1,5 +1,5 @@
-// What our correctness leans on in DuckDB and its documentation does not promise. A test that fails after an upgrade names the
-// place that must be thought over.
+// What our correctness leans on in DuckDB and its documentation does not promise. A test that fails
+// after an upgrade names the place that must be thought over.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,7 +45,8 @@ class DuckdbFactsTest : public ::testing::Test {
     ASSERT_TRUE(done.ok()) << Format(done.error()) << "\n" << text;
   }
   void Attach(const std::string& name) {
-    auto attached = database_->Attach((folder_ / (name + ".duckdb")).string(), name, Access::kReadWrite);
+    auto attached =
+        database_->Attach((folder_ / (name + ".duckdb")).string(), name, Access::kReadWrite);
     ASSERT_TRUE(attached.ok()) << Format(attached.error());
   }
 
@@ -57,7 +58,8 @@ class DuckdbFactsTest : public ::testing::Test {
 TEST_F(DuckdbFactsTest, ATransactionWritesOneAttachedFile) {
   Attach("a");
   Attach("b");
-  Run("CREATE TABLE a.t (i INTEGER); CREATE TABLE b.t (i INTEGER); CREATE TABLE stage.t (i INTEGER)");
+  Run("CREATE TABLE a.t (i INTEGER); CREATE TABLE b.t (i INTEGER); CREATE TABLE stage.t (i "
+      "INTEGER)");
   ASSERT_TRUE(session_->Begin().ok());
   Run("CREATE TEMP TABLE free AS SELECT 1 AS i; INSERT INTO a.t SELECT i FROM free");
   auto second = session_->Execute("INSERT INTO b.t VALUES (1)");
@@ -67,7 +69,8 @@ TEST_F(DuckdbFactsTest, ATransactionWritesOneAttachedFile) {
   ASSERT_TRUE(session_->Rollback().ok());
   ASSERT_TRUE(session_->Begin().ok());
   Run("INSERT INTO a.t VALUES (1)");
-  EXPECT_FALSE(session_->Execute("INSERT INTO stage.t VALUES (1)").ok()) << "a database in memory counts as well";
+  EXPECT_FALSE(session_->Execute("INSERT INTO stage.t VALUES (1)").ok())
+      << "a database in memory counts as well";
   ASSERT_TRUE(session_->Rollback().ok());
   ASSERT_TRUE(session_->Begin().ok());
   Run("INSERT INTO a.t SELECT i FROM b.t UNION ALL SELECT 5 UNION ALL SELECT i FROM stage.t");
@@ -75,7 +78,8 @@ TEST_F(DuckdbFactsTest, ATransactionWritesOneAttachedFile) {
   EXPECT_EQ(One("SELECT count(*) FROM a.t"), "1");
 }
 
-// Which rows does an expression below or above a tap see? Its values are counted by a tap of its own.
+// Which rows does an expression below or above a tap see? Its values are counted by a tap of its
+// own.
 TEST_F(DuckdbFactsTest, AnExpressionBelowATapIsEvaluatedForRowsThatDie) {
   Run("CREATE TABLE stage.t AS SELECT i AS x FROM range(100000) t(i)");
   const auto evaluated = [&](const std::string& shape) {
@@ -86,26 +90,36 @@ TEST_F(DuckdbFactsTest, AnExpressionBelowATapIsEvaluatedForRowsThatDie) {
     return costly->Total();
   };
   const std::string fate = "CASE WHEN x % 10 = 0 THEN 0 ELSE 1 END";
-  EXPECT_EQ(evaluated("SELECT sum(e::INTEGER) FROM (SELECT sluice_keep({1}, 0) AS e, x FROM stage.t) WHERE sluice_keep({0}, " + fate + ")"), 100000U)
+  EXPECT_EQ(evaluated("SELECT sum(e::INTEGER) FROM (SELECT sluice_keep({1}, 0) AS e, x FROM "
+                      "stage.t) WHERE sluice_keep({0}, " +
+                      fate + ")"),
+            100000U)
       << "a volatile one stays below";
-  EXPECT_EQ(evaluated("SELECT sum(e::INTEGER) FROM (SELECT sluice_keep({1}, 0) AS e FROM (SELECT x FROM stage.t WHERE sluice_keep({0}, " + fate + ")))"), 10000U)
+  EXPECT_EQ(evaluated("SELECT sum(e::INTEGER) FROM (SELECT sluice_keep({1}, 0) AS e FROM (SELECT x "
+                      "FROM stage.t WHERE sluice_keep({0}, " +
+                      fate + ")))"),
+            10000U)
       << "put above the tap it sees survivors only";
 }
 
-// Speed leans on this, not correctness: the filter is pushed below a projection of pure expressions.
+// Speed leans on this, not correctness: the filter is pushed below a projection of pure
+// expressions.
 TEST_F(DuckdbFactsTest, APureExpressionBelowATapIsEvaluatedForSurvivorsOnly) {
   // One that fails for the rows that the tap removes tells where DuckDB evaluates it.
-  Run("CREATE TABLE stage.t AS SELECT CASE WHEN i % 10 = 0 THEN '7' ELSE 'x' END AS x FROM range(100000) t(i)");
+  Run("CREATE TABLE stage.t AS SELECT CASE WHEN i % 10 = 0 THEN '7' ELSE 'x' END AS x FROM "
+      "range(100000) t(i)");
   const auto sum = [&](std::string_view barrier) {
     auto tap = database_->taps().Add(1000);
-    return session_->Query(fmt::format("SELECT sum(e) FROM (SELECT CAST(x AS INTEGER) AS e, x FROM stage.t {}) "
-                                       "WHERE sluice_keep({}, CASE WHEN x = '7' THEN 0 ELSE 1 END)",
-                                       barrier, tap->number()));
+    return session_->Query(
+        fmt::format("SELECT sum(e) FROM (SELECT CAST(x AS INTEGER) AS e, x FROM stage.t {}) "
+                    "WHERE sluice_keep({}, CASE WHEN x = '7' THEN 0 ELSE 1 END)",
+                    barrier, tap->number()));
   };
   auto pushed = sum("");
   ASSERT_TRUE(pushed.ok()) << "it was evaluated below the tap: " << Format(pushed.error());
   EXPECT_EQ(pushed->rows[0][0].text, "70000");
-  EXPECT_FALSE(sum("LIMIT 4611686018427387904").ok()) << "a barrier holds the tap above the projection";
+  EXPECT_FALSE(sum("LIMIT 4611686018427387904").ok())
+      << "a barrier holds the tap above the projection";
 }
 
 TEST_F(DuckdbFactsTest, AnInterruptBeforeTheStartIsLost) {
@@ -114,7 +128,8 @@ TEST_F(DuckdbFactsTest, AnInterruptBeforeTheStartIsLost) {
   ASSERT_EQ(duckdb_open(nullptr, &instance), DuckDBSuccess);
   ASSERT_EQ(duckdb_connect(instance, &connection), DuckDBSuccess);
   duckdb_interrupt(connection);
-  EXPECT_EQ(duckdb_query(connection, "SELECT sum(i) FROM range(1000000) t(i)", nullptr), DuckDBSuccess);
+  EXPECT_EQ(duckdb_query(connection, "SELECT sum(i) FROM range(1000000) t(i)", nullptr),
+            DuckDBSuccess);
   duckdb_disconnect(&connection);
   duckdb_close(&instance);
 }
@@ -127,12 +142,15 @@ TEST_F(DuckdbFactsTest, OddArithmeticIsNoError) {
 
 TEST_F(DuckdbFactsTest, MergeTakesDuplicateKeysOfTheSource) {
   Run("CREATE TABLE t AS SELECT 1 AS k, 0 AS v");
-  auto done = session_->Execute("MERGE INTO t USING (VALUES (1, 5), (1, 6)) s(k, v) ON t.k = s.k WHEN MATCHED THEN UPDATE SET v = s.v");
+  auto done = session_->Execute(
+      "MERGE INTO t USING (VALUES (1, 5), (1, 6)) s(k, v) ON t.k = s.k WHEN MATCHED THEN UPDATE "
+      "SET v = s.v");
   EXPECT_TRUE(done.ok()) << "if it refuses them now, loads need not dedupe their stage for it";
 }
 
 TEST_F(DuckdbFactsTest, ParametersWorkWhereLoadsUseThem) {
-  const std::vector<Bound> bound{{"n", "INTEGER", "3"}, {"path", "VARCHAR", (folder_ / "x.parquet").string()}};
+  const std::vector<Bound> bound{{"n", "INTEGER", "3"},
+                                 {"path", "VARCHAR", (folder_ / "x.parquet").string()}};
   const auto run = [&](const std::string& text) {
     auto done = session_->Execute(text, bound);
     EXPECT_TRUE(done.ok()) << Format(done.error()) << text;
@@ -140,7 +158,8 @@ TEST_F(DuckdbFactsTest, ParametersWorkWhereLoadsUseThem) {
   run("CREATE TABLE t AS SELECT i FROM range(10) t(i) WHERE i < CAST($n AS INTEGER)");
   run("INSERT INTO t SELECT CAST($n AS INTEGER)");
   run("DELETE FROM t WHERE i = CAST($n AS INTEGER)");
-  run("COPY (SELECT i + CAST($n AS INTEGER) AS i FROM t) TO '" + (folder_ / "x.parquet").string() + "' (FORMAT parquet)");
+  run("COPY (SELECT i + CAST($n AS INTEGER) AS i FROM t) TO '" + (folder_ / "x.parquet").string() +
+      "' (FORMAT parquet)");
   auto rows = session_->Query("SELECT sum(i) FROM read_parquet(CAST($path AS VARCHAR))", bound);
   ASSERT_TRUE(rows.ok()) << Format(rows.error());
   EXPECT_EQ(rows->rows[0][0].text, "12");

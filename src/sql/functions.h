@@ -10,7 +10,8 @@
 
 namespace sluice::sql {
 
-// What is returned outlives the instance of `connection`. `workers` is how many of DuckDB's threads may read one scan.
+// What is returned outlives the instance of `connection`. `workers` is how many of DuckDB's threads
+// may read one scan.
 Result<std::unique_ptr<Scans>> RegisterScans(duckdb_connection connection, int workers);
 Result<std::unique_ptr<Taps>> RegisterTaps(duckdb_connection connection);
 

@@ -1,5 +1,5 @@
-// The thread that repeats interrupts. An interrupt is only sent under the lock that Remove takes, so none reaches the
-// connection's next query.
+// The thread that repeats interrupts. An interrupt is only sent under the lock that Remove takes,
+// so none reaches the connection's next query.
 #include "sql/interrupt.h"
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// Stopping queries. One thread per database, asleep until a stop is requested; then it interrupts the query every 20 ms
-// until it has returned, because DuckDB forgets an interrupt that comes before the query has begun.
+// Stopping queries. One thread per database, asleep until a stop is requested; then it interrupts
+// the query every 20 ms until it has returned, because DuckDB forgets an interrupt that comes
+// before the query has begun.
 //
 // A query costs no thread and no lock here unless somebody stops it.
 #pragma once

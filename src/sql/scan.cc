@@ -1,8 +1,9 @@
-// The table function. Bind gives the columns, Init claims the scan (a second reader would get other blocks, so it is
-// refused), each worker owns a decoder and the block it is in the middle of.
+// The table function. Bind gives the columns, Init claims the scan (a second reader would get other
+// blocks, so it is refused), each worker owns a decoder and the block it is in the middle of.
 //
-// A chunk holds rows of one block only, so its partition is one value; nulls are gathered beside DuckDB's vectors and copied
-// only where there are any, so that columns without nulls stay known to have none.
+// A chunk holds rows of one block only, so its partition is one value; nulls are gathered beside
+// DuckDB's vectors and copied only where there are any, so that columns without nulls stay known to
+// have none.
 #include "sql/scan.h"
 
 #include <fmt/format.h>
@@ -79,18 +80,19 @@ constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
 
 // Which column goes where: places are those of DuckDB's chunk.
 struct Layout {
-  std::vector<uint64_t> columns;       // for the decoder: indices into the schema, rising
-  std::vector<uint64_t> places;        // of each of `columns`; kNone: only we look at it
+  std::vector<uint64_t> columns;  // for the decoder: indices into the schema, rising
+  std::vector<uint64_t> places;   // of each of `columns`; kNone: only we look at it
   uint64_t partition = kNone;
   uint64_t offset = kNone;
   uint64_t watermark = kNone;
-  uint64_t time = kNone;               // index into `columns`
+  uint64_t time = kNone;  // index into `columns`
 };
 
 Result<uint64_t> TimeColumn(const Scan& scan) {
   const Column* time = Find(scan.schema, scan.event_time->column);
   if (time == nullptr || PhysicalOf(time->type) != Physical::kTimestamp) {
-    return InternalError(fmt::format("event time '{}' is no TIMESTAMP column of the scan", scan.event_time->column));
+    return InternalError(
+        fmt::format("event time '{}' is no TIMESTAMP column of the scan", scan.event_time->column));
   }
   return static_cast<uint64_t>(time - scan.schema.data());
 }
@@ -130,7 +132,8 @@ struct Claimed {  // one query's reading of a scan
 };
 
 void PutText(void* owner, uint64_t row, const char* bytes, uint64_t size) {
-  duckdb_unsafe_vector_assign_string_element_len(static_cast<duckdb_vector>(owner), row, bytes, size);
+  duckdb_unsafe_vector_assign_string_element_len(static_cast<duckdb_vector>(owner), row, bytes,
+                                                 size);
 }
 
 // One text in all rows: its bytes are stored once.
@@ -164,7 +167,8 @@ class Worker {  // one thread
       }
       const uint64_t before = at_;
       const uint64_t rows = TRY(FillFrom(*block_, output));
-      if (rows == 0 && at_ == before && !UsedUp()) return InternalError("a decoder does not get on");
+      if (rows == 0 && at_ == before && !UsedUp())
+        return InternalError("a decoder does not get on");
       const bool used = UsedUp();
       if (rows > 0) Stamp(output, rows);
       if (used) block_.reset();
@@ -176,7 +180,8 @@ class Worker {  // one thread
 
  private:
   bool UsedUp() const {
-    return at_ >= (block_->size == 0 && block_->records > 0 ? static_cast<uint64_t>(block_->records) : block_->size);
+    return at_ >= (block_->size == 0 && block_->records > 0 ? static_cast<uint64_t>(block_->records)
+                                                            : block_->size);
   }
 
   Result<uint64_t> FillFrom(const Block& block, duckdb_data_chunk output) {
@@ -186,8 +191,9 @@ class Worker {  // one thread
     for (uint64_t i = 0; i < layout.columns.size(); ++i) slots_.push_back(SlotOf(output, i));
     const bool place = layout.offset != kNone;
     uint64_t read = 0;
-    auto rows = decoder_->Fill(block, at_, Slots{slots_, capacity_}, std::span(offsets_.data(), place ? capacity_ : 0),
-                               read, claimed_->scan->reject);
+    auto rows = decoder_->Fill(block, at_, Slots{slots_, capacity_},
+                               std::span(offsets_.data(), place ? capacity_ : 0), read,
+                               claimed_->scan->reject);
     claimed_->scan->read.fetch_add(read, std::memory_order_relaxed);
     if (rows.ok()) CopyNulls(output, rows.value());
     return rows;
@@ -213,14 +219,16 @@ class Worker {  // one thread
     const Layout& layout = claimed_->layout;
     for (uint64_t i = 0; i < layout.columns.size(); ++i) {
       if (layout.places[i] != kNone) {
-        CopyNulls(duckdb_data_chunk_get_vector(output, layout.places[i]), &validity_[i * words_], rows);
+        CopyNulls(duckdb_data_chunk_get_vector(output, layout.places[i]), &validity_[i * words_],
+                  rows);
       }
     }
   }
 
   static void CopyNulls(duckdb_vector vector, const uint64_t* validity, uint64_t rows) {
     const uint64_t words = (rows + 63) / 64;
-    if (std::all_of(validity, validity + words, [](uint64_t word) { return word == ~uint64_t{0}; })) return;
+    if (std::all_of(validity, validity + words, [](uint64_t word) { return word == ~uint64_t{0}; }))
+      return;
     duckdb_vector_ensure_validity_writable(vector);
     std::copy(validity, validity + words, duckdb_vector_get_validity(vector));
   }
@@ -298,8 +306,10 @@ Status Init(duckdb_init_info info) {
     projected.push_back(duckdb_init_get_column_index(info, i));
   }
   auto layout = TRY(LayOut(*entry->scan, projected));
-  if (entry->claimed.exchange(true)) return InternalError("a scan is read twice; stage it where several read it");
-  duckdb_init_set_max_threads(info, entry->scan->event_time ? 1 : static_cast<idx_t>(function.workers));
+  if (entry->claimed.exchange(true))
+    return InternalError("a scan is read twice; stage it where several read it");
+  duckdb_init_set_max_threads(info,
+                              entry->scan->event_time ? 1 : static_cast<idx_t>(function.workers));
   auto claimed = std::make_shared<Claimed>(Claimed{entry->scan, std::move(layout)});
   duckdb_init_set_init_data(info, new ClaimedPointer(std::move(claimed)), Delete<ClaimedPointer>);
   return Ok();
@@ -313,7 +323,8 @@ struct Local {
 Status RunScan(duckdb_function_info info, duckdb_data_chunk output) {
   auto& local = *static_cast<Local*>(duckdb_function_get_local_init_data(info));
   if (local.worker == nullptr) {
-    local.worker = std::make_unique<Worker>(*static_cast<ClaimedPointer*>(duckdb_function_get_init_data(info)));
+    local.worker = std::make_unique<Worker>(
+        *static_cast<ClaimedPointer*>(duckdb_function_get_init_data(info)));
   }
   return local.worker->Fill(output);
 }
@@ -324,9 +335,12 @@ void CallBind(duckdb_bind_info info) {
 void CallInit(duckdb_init_info info) {
   if (auto done = Init(info); !done.ok()) duckdb_init_set_error(info, Raise(done.error()).c_str());
 }
-void CallLocalInit(duckdb_init_info info) { duckdb_init_set_init_data(info, new Local, Delete<Local>); }
+void CallLocalInit(duckdb_init_info info) {
+  duckdb_init_set_init_data(info, new Local, Delete<Local>);
+}
 void CallScan(duckdb_function_info info, duckdb_data_chunk output) {
-  if (auto done = RunScan(info, output); !done.ok()) duckdb_function_set_error(info, Raise(done.error()).c_str());
+  if (auto done = RunScan(info, output); !done.ok())
+    duckdb_function_set_error(info, Raise(done.error()).c_str());
 }
 
 }  // namespace
@@ -337,7 +351,8 @@ Result<std::unique_ptr<Scans>> RegisterScans(duckdb_connection connection, int w
   const TypeHandle number(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
   duckdb_table_function_set_name(function.get(), "sluice_scan");
   duckdb_table_function_add_parameter(function.get(), number.get());
-  duckdb_table_function_set_extra_info(function.get(), new Function{registry, std::max(workers, 1)}, Delete<Function>);
+  duckdb_table_function_set_extra_info(function.get(), new Function{registry, std::max(workers, 1)},
+                                       Delete<Function>);
   duckdb_table_function_set_bind(function.get(), CallBind);
   duckdb_table_function_set_init(function.get(), CallInit);
   duckdb_table_function_set_local_init(function.get(), CallLocalInit);

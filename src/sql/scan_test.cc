@@ -1,4 +1,5 @@
-// The table function over a decoder whose rows are known by their position, so that every value can be checked in SQL.
+// The table function over a decoder whose rows are known by their position, so that every value can
+// be checked in SQL.
 #include "sql/scan.h"
 
 #include <gmock/gmock.h>
@@ -15,11 +16,12 @@
 namespace sluice::sql {
 namespace {
 
-// Row i: column c holds i (as text "row <i> of many" in a text column), is null where (i + c) % 5 == 0. Every 11th record is bad
-// where `bad` is set.
+// Row i: column c holds i (as text "row <i> of many" in a text column), is null where (i + c) % 5
+// == 0. Every 11th record is bad where `bad` is set.
 class Counting final : public Decoder {
  public:
-  Counting(const Schema& schema, std::vector<uint64_t> projected, bool bad, std::set<std::vector<uint64_t>>* seen)
+  Counting(const Schema& schema, std::vector<uint64_t> projected, bool bad,
+           std::set<std::vector<uint64_t>>* seen)
       : projected_(std::move(projected)), bad_(bad) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
@@ -27,8 +29,8 @@ class Counting final : public Decoder {
     for (uint64_t column : projected_) types_.push_back(PhysicalOf(schema.at(column).type));
   }
 
-  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets, uint64_t& read,
-                        const Reject& reject) override {
+  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets,
+                        uint64_t& read, const Reject& reject) override {
     uint64_t rows = 0;
     for (; rows < slots.capacity && at < static_cast<uint64_t>(block.records); ++at) {
       const int64_t i = block.first + static_cast<int64_t>(at);
@@ -61,19 +63,32 @@ class Counting final : public Decoder {
   }
   static void Put(ColumnSlot& slot, uint64_t row, int64_t i) {
     switch (slot.type) {
-      case Physical::kBool: return Store<bool>(slot, row, i % 2);
-      case Physical::kInt8: return Store<int8_t>(slot, row, i % 100);
-      case Physical::kInt16: return Store<int16_t>(slot, row, i % 30000);
-      case Physical::kInt32: return Store<int32_t>(slot, row, i);
-      case Physical::kInt64: return Store<int64_t>(slot, row, i);
-      case Physical::kUint8: return Store<uint8_t>(slot, row, i % 200);
-      case Physical::kUint16: return Store<uint16_t>(slot, row, i % 60000);
-      case Physical::kUint32: return Store<uint32_t>(slot, row, i);
-      case Physical::kUint64: return Store<uint64_t>(slot, row, i);
-      case Physical::kFloat: return Store<float>(slot, row, i % 1000);
-      case Physical::kDouble: return Store<double>(slot, row, i);
-      case Physical::kDate: return Store<int32_t>(slot, row, i % 10000);
-      case Physical::kTimestamp: return Store<int64_t>(slot, row, i * 1'000'000);
+      case Physical::kBool:
+        return Store<bool>(slot, row, i % 2);
+      case Physical::kInt8:
+        return Store<int8_t>(slot, row, i % 100);
+      case Physical::kInt16:
+        return Store<int16_t>(slot, row, i % 30000);
+      case Physical::kInt32:
+        return Store<int32_t>(slot, row, i);
+      case Physical::kInt64:
+        return Store<int64_t>(slot, row, i);
+      case Physical::kUint8:
+        return Store<uint8_t>(slot, row, i % 200);
+      case Physical::kUint16:
+        return Store<uint16_t>(slot, row, i % 60000);
+      case Physical::kUint32:
+        return Store<uint32_t>(slot, row, i);
+      case Physical::kUint64:
+        return Store<uint64_t>(slot, row, i);
+      case Physical::kFloat:
+        return Store<float>(slot, row, i % 1000);
+      case Physical::kDouble:
+        return Store<double>(slot, row, i);
+      case Physical::kDate:
+        return Store<int32_t>(slot, row, i % 10000);
+      case Physical::kTimestamp:
+        return Store<int64_t>(slot, row, i * 1'000'000);
       case Physical::kText: {
         const std::string text = "row " + std::to_string(i) + " of many, ü";
         return slot.put_text(slot.text_owner, row, text.data(), text.size());
@@ -118,10 +133,23 @@ Block Records(std::string partition, int64_t first, int64_t records) {
   return block;
 }
 
-const Schema kAll{{"b", "BOOLEAN"},   {"i8", "TINYINT"},   {"i16", "SMALLINT"}, {"i32", "INTEGER"}, {"i64", "BIGINT"},
-                  {"u8", "UTINYINT"}, {"u16", "USMALLINT"}, {"u32", "UINTEGER"}, {"u64", "UBIGINT"}, {"f", "FLOAT"},
-                  {"d", "DOUBLE"},    {"day", "DATE"},      {"ts", "TIMESTAMP"}, {"t", "VARCHAR"},   {"j", "DECIMAL(18,3)"},
-                  {"_sluice_partition", "VARCHAR", true},   {"_sluice_offset", "BIGINT", true}};
+const Schema kAll{{"b", "BOOLEAN"},
+                  {"i8", "TINYINT"},
+                  {"i16", "SMALLINT"},
+                  {"i32", "INTEGER"},
+                  {"i64", "BIGINT"},
+                  {"u8", "UTINYINT"},
+                  {"u16", "USMALLINT"},
+                  {"u32", "UINTEGER"},
+                  {"u64", "UBIGINT"},
+                  {"f", "FLOAT"},
+                  {"d", "DOUBLE"},
+                  {"day", "DATE"},
+                  {"ts", "TIMESTAMP"},
+                  {"t", "VARCHAR"},
+                  {"j", "DECIMAL(18,3)"},
+                  {"_sluice_partition", "VARCHAR", true},
+                  {"_sluice_offset", "BIGINT", true}};
 
 class ScanTest : public ::testing::Test {
  protected:
@@ -167,24 +195,43 @@ class ScanTest : public ::testing::Test {
 };
 
 TEST_F(ScanTest, FillsEveryTypeWithNulls) {
-  const int64_t number = Add(kAll, {Records("a", 0, 3000), Records("b", 3000, 7), Records("c", 3007, 5000)});
+  const int64_t number =
+      Add(kAll, {Records("a", 0, 3000), Records("b", 3000, 7), Records("c", 3007, 5000)});
   auto described = session_->Describe("SELECT * FROM " + From(number));
   ASSERT_TRUE(described.ok()) << Format(described.error());
-  EXPECT_EQ(described->at(14).type, "VARCHAR") << "a type that no decoder can fill is delivered as text";
-  ASSERT_TRUE(session_->Execute("CREATE TABLE got AS SELECT *, _sluice_offset AS n FROM " + From(number)).ok());
+  EXPECT_EQ(described->at(14).type, "VARCHAR")
+      << "a type that no decoder can fill is delivered as text";
+  ASSERT_TRUE(
+      session_->Execute("CREATE TABLE got AS SELECT *, _sluice_offset AS n FROM " + From(number))
+          .ok());
   EXPECT_EQ(One("SELECT count(*) FROM got"), "8007");
-  const std::vector<std::string> expected{
-      "n % 2 = 1", "n % 100", "n % 30000", "n", "n", "n % 200", "n % 60000", "n", "n", "n % 1000", "n",
-      "DATE '1970-01-01' + (n % 10000)::INTEGER", "epoch_ms(n * 1000)", "'row ' || n || ' of many, ü'", "'row ' || n || ' of many, ü'"};
+  const std::vector<std::string> expected{"n % 2 = 1",
+                                          "n % 100",
+                                          "n % 30000",
+                                          "n",
+                                          "n",
+                                          "n % 200",
+                                          "n % 60000",
+                                          "n",
+                                          "n",
+                                          "n % 1000",
+                                          "n",
+                                          "DATE '1970-01-01' + (n % 10000)::INTEGER",
+                                          "epoch_ms(n * 1000)",
+                                          "'row ' || n || ' of many, ü'",
+                                          "'row ' || n || ' of many, ü'"};
   for (size_t c = 0; c < expected.size(); ++c) {
     const std::string& name = kAll[c].name;
-    EXPECT_EQ(One("SELECT count(*) FROM got WHERE " + name + " IS DISTINCT FROM CASE WHEN (n + " + std::to_string(c) +
-                  ") % 5 = 0 THEN NULL ELSE " + expected[c] + " END"),
+    EXPECT_EQ(One("SELECT count(*) FROM got WHERE " + name + " IS DISTINCT FROM CASE WHEN (n + " +
+                  std::to_string(c) + ") % 5 = 0 THEN NULL ELSE " + expected[c] + " END"),
               "0")
         << name;
   }
-  EXPECT_EQ(One("SELECT count(DISTINCT n) || ' ' || min(n) || ' ' || max(n) FROM got"), "8007 0 8006");
-  EXPECT_EQ(One("SELECT count(*) FROM got WHERE _sluice_partition <> CASE WHEN n < 3000 THEN 'a' WHEN n < 3007 THEN 'b' ELSE 'c' END"), "0");
+  EXPECT_EQ(One("SELECT count(DISTINCT n) || ' ' || min(n) || ' ' || max(n) FROM got"),
+            "8007 0 8006");
+  EXPECT_EQ(One("SELECT count(*) FROM got WHERE _sluice_partition <> CASE WHEN n < 3000 THEN 'a' "
+                "WHEN n < 3007 THEN 'b' ELSE 'c' END"),
+            "0");
   EXPECT_EQ(scan_->read, 8007U);
 }
 
@@ -195,14 +242,19 @@ TEST_F(ScanTest, DecodesOnlyWhatIsUsed) {
   EXPECT_EQ(One("SELECT count(*) FROM " + From(Add(kAll, {Records("a", 0, 10)}))), "10");
   EXPECT_LE(projections_.begin()->size(), 1U);
   EXPECT_EQ(One("SELECT max(_sluice_offset) FROM " + From(Add(kAll, {Records("a", 5, 10)}))), "14");
-  EXPECT_EQ(One("SELECT max(_sluice_partition) FROM " + From(Add(kAll, {Records("a partition of a long name", 5, 10)}))), "a partition of a long name");
+  EXPECT_EQ(One("SELECT max(_sluice_partition) FROM " +
+                From(Add(kAll, {Records("a partition of a long name", 5, 10)}))),
+            "a partition of a long name");
 }
 
 TEST_F(ScanTest, BothWorkersReadAndNothingIsReadTwice) {
   std::vector<Block> blocks;
-  for (int64_t i = 0; i < 400; ++i) blocks.push_back(Records("p" + std::to_string(i % 7), i * 5000, 5000));
-  const int64_t number = Add({{"n", "BIGINT"}, {"_sluice_offset", "BIGINT", true}}, std::move(blocks), true);
-  EXPECT_EQ(One("SELECT count(*) || ' ' || sum(_sluice_offset)::BIGINT || ' ' || count(n) FROM " + From(number)),
+  for (int64_t i = 0; i < 400; ++i)
+    blocks.push_back(Records("p" + std::to_string(i % 7), i * 5000, 5000));
+  const int64_t number =
+      Add({{"n", "BIGINT"}, {"_sluice_offset", "BIGINT", true}}, std::move(blocks), true);
+  EXPECT_EQ(One("SELECT count(*) || ' ' || sum(_sluice_offset)::BIGINT || ' ' || count(n) FROM " +
+                From(number)),
             "1818181 1818180181819 1454545");
   EXPECT_EQ(scan_->read, 2'000'000U);
   EXPECT_EQ(letters_.size(), 181819U);
@@ -210,7 +262,9 @@ TEST_F(ScanTest, BothWorkersReadAndNothingIsReadTwice) {
 }
 
 TEST_F(ScanTest, BlocksWithoutGoodRowsAreNoEnd) {
-  const int64_t number = Add({{"n", "BIGINT"}}, {Records("a", 0, 0), Records("a", 11, 1), Records("a", 22, 1), Records("a", 23, 2)}, true);
+  const int64_t number = Add(
+      {{"n", "BIGINT"}},
+      {Records("a", 0, 0), Records("a", 11, 1), Records("a", 22, 1), Records("a", 23, 2)}, true);
   EXPECT_EQ(One("SELECT count(*) FROM " + From(number)), "2");
   EXPECT_EQ(letters_, (std::set<int64_t>{11, 22}));
 }
@@ -224,7 +278,8 @@ TEST_F(ScanTest, ALimitStopsEarly) {
 }
 
 TEST_F(ScanTest, TheFeedsErrorComesOutAsItWas) {
-  for (const ErrorKind kind : {ErrorKind::kTransient, ErrorKind::kRejected, ErrorKind::kData, ErrorKind::kCancelled}) {
+  for (const ErrorKind kind :
+       {ErrorKind::kTransient, ErrorKind::kRejected, ErrorKind::kData, ErrorKind::kCancelled}) {
     const int64_t number = Add({{"n", "BIGINT"}}, {Records("a", 0, 3000)});
     Error error = TransientError("reading 'a.csv': it's \"gone\"");
     error.kind = kind;
@@ -271,10 +326,11 @@ int64_t TimeOf(int64_t i) {
 class Timed final : public Decoder {
  public:
   explicit Timed(std::vector<uint64_t> projected) : projected_(std::move(projected)) {}
-  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets, uint64_t& read,
-                        const Reject&) override {
+  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets,
+                        uint64_t& read, const Reject&) override {
     uint64_t rows = 0;
-    for (; rows < slots.capacity && at < static_cast<uint64_t>(block.records); ++at, ++rows, ++read) {
+    for (; rows < slots.capacity && at < static_cast<uint64_t>(block.records);
+         ++at, ++rows, ++read) {
       const int64_t i = block.first + static_cast<int64_t>(at);
       if (!offsets.empty()) offsets[rows] = i;
       for (uint64_t c = 0; c < projected_.size(); ++c) {
@@ -291,18 +347,26 @@ class Timed final : public Decoder {
 
 TEST_F(ScanTest, WatermarksAreThoseOfEachPartitionAlone) {
   constexpr int64_t kBound = 100'000;
-  for (const char* select : {"_sluice_partition AS p, _sluice_offset AS o, _sluice_watermark AS w",
-                             "_sluice_partition AS p, _sluice_offset AS o, _sluice_watermark AS w, \"at\""}) {
+  for (const char* select :
+       {"_sluice_partition AS p, _sluice_offset AS o, _sluice_watermark AS w",
+        "_sluice_partition AS p, _sluice_offset AS o, _sluice_watermark AS w, \"at\""}) {
     std::vector<Block> blocks;
     for (int64_t i = 0; i < 30; ++i) {
-      for (const char* partition : {"even", "odd"}) blocks.push_back(Records(partition, i * 1500 + (*partition == 'o' ? 1 : 0), 1500));
+      for (const char* partition : {"even", "odd"})
+        blocks.push_back(Records(partition, i * 1500 + (*partition == 'o' ? 1 : 0), 1500));
     }
-    const int64_t number = Add({{"at", "TIMESTAMP"}, {"n", "BIGINT"}, {"_sluice_partition", "VARCHAR", true},
-                                {"_sluice_offset", "BIGINT", true}, {"_sluice_watermark", "TIMESTAMP", true}},
+    const int64_t number = Add({{"at", "TIMESTAMP"},
+                                {"n", "BIGINT"},
+                                {"_sluice_partition", "VARCHAR", true},
+                                {"_sluice_offset", "BIGINT", true},
+                                {"_sluice_watermark", "TIMESTAMP", true}},
                                std::move(blocks));
-    scan_->decoder = [](std::vector<uint64_t> projected) { return std::make_unique<Timed>(std::move(projected)); };
+    scan_->decoder = [](std::vector<uint64_t> projected) {
+      return std::make_unique<Timed>(std::move(projected));
+    };
     scan_->event_time = EventTime{"at", Micros(kBound), {{"odd", Micros(20'000'000)}}};
-    const auto rows = Query("SELECT p, o, epoch_us(w) FROM (SELECT " + std::string(select) + " FROM " + From(number) + ") ORDER BY p, o");
+    const auto rows = Query("SELECT p, o, epoch_us(w) FROM (SELECT " + std::string(select) +
+                            " FROM " + From(number) + ") ORDER BY p, o");
     ASSERT_EQ(rows.size(), 90000U);
     std::map<std::string, int64_t> naive{{"odd", 20'000'000}};
     for (const auto& row : rows) {

@@ -1,5 +1,5 @@
-// One connection. Statements run one after the other: each is prepared only when those before it have run, because it
-// may need what they made.
+// One connection. Statements run one after the other: each is prepared only when those before it
+// have run, because it may need what they made.
 #include "sql/session.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ Error MissingValue(std::string_view name, const std::vector<Bound>& bound) {
   for (const Bound& value : bound) known.push_back("$" + value.name);
   const auto nearest = Nearest("$" + std::string(name), known);
   return ConfigError({}, fmt::format("no value is given for '${}'; {}", name,
-                                     nearest        ? fmt::format("did you mean '{}'?", *nearest)
+                                     nearest         ? fmt::format("did you mean '{}'?", *nearest)
                                      : known.empty() ? std::string("no values are given here")
                                                      : "known are " + Join(known, ", ")));
 }
@@ -54,7 +54,8 @@ class DuckSession final : public Session {
     if (error_offset != nullptr) *error_offset = -1;
     TRY(RefuseNul(text));
     StatementHandle statement;
-    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) == DuckDBError) {
+    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) ==
+        DuckDBError) {
       const char* message = OrEmpty(duckdb_prepare_error(statement.get()));
       if (error_offset != nullptr) *error_offset = ReadComplaint(message).position;
       return OfUserSql(ErrorFrom(message));
@@ -96,7 +97,8 @@ class DuckSession final : public Session {
     TRY(RefuseNul(text));
     StatementsHandle statements;
     const std::string copy(text);
-    const idx_t count = duckdb_extract_statements(connection_.get(), copy.c_str(), statements.out());
+    const idx_t count =
+        duckdb_extract_statements(connection_.get(), copy.c_str(), statements.out());
     ResultHandle last;
     if (count == 0) {
       const char* message = duckdb_extract_statements_error(statements.get());
@@ -129,7 +131,8 @@ class DuckSession final : public Session {
     return ErrorFrom(message);
   }
 
-  // Anything that is wrong before a statement runs is wrong in its text, except what the outside world did.
+  // Anything that is wrong before a statement runs is wrong in its text, except what the outside
+  // world did.
   static Error OfUserSql(Error error) {
     if (error.kind == ErrorKind::kData || error.kind == ErrorKind::kRejected) {
       error.kind = ErrorKind::kConfig;
@@ -151,8 +154,9 @@ class DuckSession final : public Session {
     for (const Bound& value : bound) {
       if (ToLower(value.name) != ToLower(name)) continue;
       const duckdb_state state =
-          value.text ? duckdb_bind_varchar_length(statement, index, value.text->data(), value.text->size())
-                     : duckdb_bind_null(statement, index);
+          value.text
+              ? duckdb_bind_varchar_length(statement, index, value.text->data(), value.text->size())
+              : duckdb_bind_null(statement, index);
       if (state == DuckDBSuccess) return Ok();
       return DataError(fmt::format("the value of '${}' is not valid UTF-8", name));
     }
@@ -166,8 +170,9 @@ class DuckSession final : public Session {
       const TypeHandle type(duckdb_prepared_statement_column_logical_type(statement, i));
       schema.push_back({name.get(), NameOfType(type.get()), false, ""});
       if (schema.back().type == "UNKNOWN") {
-        return ConfigError({}, "the types of the columns depend on a parameter without a type; "
-                               "write CAST($name AS type)");
+        return ConfigError({},
+                           "the types of the columns depend on a parameter without a type; "
+                           "write CAST($name AS type)");
       }
     }
     return schema;
@@ -190,8 +195,8 @@ class DuckSession final : public Session {
     }
   }
 
-  static Result<std::vector<Cell>> ReadRow(duckdb_data_chunk chunk, const std::vector<TypeHandle>& types,
-                                           idx_t row) {
+  static Result<std::vector<Cell>> ReadRow(duckdb_data_chunk chunk,
+                                           const std::vector<TypeHandle>& types, idx_t row) {
     std::vector<Cell> cells;
     cells.reserve(types.size());
     for (idx_t i = 0; i < types.size(); ++i) {

@@ -17,8 +17,8 @@ std::optional<int64_t> Less(int64_t time, int64_t bound) {
 
 }  // namespace
 
-void Stamper::Rows(const std::string& partition, std::span<const int64_t> times, const uint64_t* valid,
-                   std::span<std::optional<int64_t>> stamps) {
+void Stamper::Rows(const std::string& partition, std::span<const int64_t> times,
+                   const uint64_t* valid, std::span<std::optional<int64_t>> stamps) {
   auto known = event_time_.watermarks.find(partition);
   std::optional<int64_t> now;
   if (known != event_time_.watermarks.end()) now = known->second.count();

@@ -1,5 +1,6 @@
-// Counting: one pass over a vector's fates into a table on the stack, then one atomic add per fate that occurred. The
-// registry is asked once per vector, so the functions hold nothing between calls and any worker may run them.
+// Counting: one pass over a vector's fates into a table on the stack, then one atomic add per fate
+// that occurred. The registry is asked once per vector, so the functions hold nothing between calls
+// and any worker may run them.
 #include "sql/tap.h"
 
 #include <fmt/format.h>
@@ -42,12 +43,14 @@ class TapState {  // any thread
     }
     MutexLock lock(mutex_);
     if (bytes > limit_ - held_) {
-      return RejectedError(fmt::format("more than {} of rejected rows in one epoch; correct the rows or the check, "
-                                       "or take fewer rows per epoch",
-                                       FormatBytes(limit_)));
+      return RejectedError(
+          fmt::format("more than {} of rejected rows in one epoch; correct the rows or the check, "
+                      "or take fewer rows per epoch",
+                      FormatBytes(limit_)));
     }
     held_ += bytes;
-    diverted_.insert(diverted_.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
+    diverted_.insert(diverted_.end(), std::make_move_iterator(rows.begin()),
+                     std::make_move_iterator(rows.end()));
     return Ok();
   }
   std::vector<Diverted> Take() {
@@ -90,7 +93,9 @@ class Registry {  // any thread
 class DuckTap final : public Tap {
  public:
   DuckTap(std::shared_ptr<Registry> registry, uint64_t limit)
-      : registry_(std::move(registry)), state_(std::make_shared<TapState>(limit)), number_(registry_->Add(state_)) {}
+      : registry_(std::move(registry)),
+        state_(std::make_shared<TapState>(limit)),
+        number_(registry_->Add(state_)) {}
   ~DuckTap() override { registry_->Remove(number_); }
 
   int64_t number() const override { return number_; }
@@ -111,7 +116,9 @@ class DuckTap final : public Tap {
 class DuckTaps final : public Taps {
  public:
   explicit DuckTaps(std::shared_ptr<Registry> registry) : registry_(std::move(registry)) {}
-  std::unique_ptr<Tap> Add(uint64_t limit) override { return std::make_unique<DuckTap>(registry_, limit); }
+  std::unique_ptr<Tap> Add(uint64_t limit) override {
+    return std::make_unique<DuckTap>(registry_, limit);
+  }
 
  private:
   std::shared_ptr<Registry> registry_;
@@ -130,9 +137,7 @@ class Argument {
     return validity_ != nullptr && !duckdb_validity_row_is_valid(validity_, row);
   }
   T& operator[](idx_t row) const { return data_[row]; }
-  std::string Text(idx_t row) const
-    requires std::is_same_v<T, duckdb_string_t>
-  {
+  std::string Text(idx_t row) const requires std::is_same_v<T, duckdb_string_t> {
     if (Null(row)) return {};
     return {duckdb_string_t_data(&data_[row]), duckdb_string_t_length(data_[row])};
   }
@@ -143,7 +148,8 @@ class Argument {
 };
 
 Result<std::shared_ptr<TapState>> FindTap(duckdb_function_info info, duckdb_data_chunk input) {
-  auto& registry = **static_cast<std::shared_ptr<Registry>*>(duckdb_scalar_function_get_extra_info(info));
+  auto& registry =
+      **static_cast<std::shared_ptr<Registry>*>(duckdb_scalar_function_get_extra_info(info));
   const Argument<int64_t> number(input, 0);
   auto tap = number.Null(0) ? nullptr : registry.Find(number[0]);
   if (tap == nullptr) return InternalError("a query names a tap that does not exist");
@@ -158,7 +164,8 @@ Result<Histogram> Judge(duckdb_data_chunk input, duckdb_vector output) {
   Histogram seen{};
   for (idx_t row = 0; row < rows; ++row) {
     const auto fate = static_cast<uint32_t>(fates[row]);
-    if (fates.Null(row) || fate >= kMaxFates) return InternalError("a row's fate is NULL or out of range");
+    if (fates.Null(row) || fate >= kMaxFates)
+      return InternalError("a row's fate is NULL or out of range");
     ++seen[fate];
     lives[row] = fate == 0;
   }
@@ -213,8 +220,9 @@ void AddParameter(duckdb_scalar_function function, duckdb_type type) {
   duckdb_scalar_function_add_parameter(function, handle.get());
 }
 
-Status Register(duckdb_connection connection, const char* name, std::span<const duckdb_type> parameters,
-                duckdb_scalar_function_t run, const std::shared_ptr<Registry>& registry) {
+Status Register(duckdb_connection connection, const char* name,
+                std::span<const duckdb_type> parameters, duckdb_scalar_function_t run,
+                const std::shared_ptr<Registry>& registry) {
   const ScalarFunctionHandle function(duckdb_create_scalar_function());
   duckdb_scalar_function_set_name(function.get(), name);
   for (duckdb_type type : parameters) AddParameter(function.get(), type);
@@ -222,9 +230,9 @@ Status Register(duckdb_connection connection, const char* name, std::span<const 
   duckdb_scalar_function_set_return_type(function.get(), boolean.get());
   duckdb_scalar_function_set_volatile(function.get());
   duckdb_scalar_function_set_special_handling(function.get());
-  duckdb_scalar_function_set_extra_info(function.get(), new std::shared_ptr<Registry>(registry), [](void* held) {
-    delete static_cast<std::shared_ptr<Registry>*>(held);
-  });
+  duckdb_scalar_function_set_extra_info(
+      function.get(), new std::shared_ptr<Registry>(registry),
+      [](void* held) { delete static_cast<std::shared_ptr<Registry>*>(held); });
   duckdb_scalar_function_set_function(function.get(), run);
   if (duckdb_register_scalar_function(connection, function.get()) == DuckDBSuccess) return Ok();
   return InternalError(fmt::format("DuckDB refuses the function '{}'", name));
