@@ -73,9 +73,8 @@ Result<std::optional<EpochRecord>> Records::Last(sql::Session& session, const La
 
 Result<std::vector<LoadedRange>> Records::Loaded(sql::Session& session, const Lane& lane) const {
   const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT identity, arg_max(fingerprint, epoch), max(epoch) FROM "
-                  "(SELECT unnest(identities) AS identity, fingerprint, epoch FROM {} WHERE {} AND taken_back_by IS NULL) "
-                  "GROUP BY identity ORDER BY identity",
+      fmt::format("SELECT unnest(identities) AS identity, fingerprint, epoch FROM {} WHERE {} AND taken_back_by IS NULL "
+                  "ORDER BY identity, epoch",
                   Epochs(), kOfLane),
       BindLane(lane)));
   std::vector<LoadedRange> loaded;
