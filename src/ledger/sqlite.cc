@@ -145,6 +145,12 @@ Result<int64_t> Connection::Number(std::string_view sql) {
 
 int64_t Connection::LastId() const { return sqlite3_last_insert_rowid(handle_.get()); }
 int64_t Connection::Changes() const { return sqlite3_changes64(handle_.get()); }
+uint64_t Connection::LogBytes() const {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(path_ + "-wal", none);
+  return none ? 0 : size;
+}
+
 int64_t Connection::TotalChanges() const { return sqlite3_total_changes64(handle_.get()); }
 bool Connection::SyncFailed() const {
   const int code = sqlite3_extended_errcode(handle_.get());

@@ -89,6 +89,7 @@ class Connection {
   int64_t Changes() const;  // of the last statement
   int64_t TotalChanges() const;
   bool InTransaction() const;
+  uint64_t LogBytes() const;  // of the write-ahead log
   bool SyncFailed() const;  // the last error was that of an fsync
   const std::string& path() const { return path_; }
   // Syncs the file and its folder, for a file that was made without.

@@ -39,8 +39,9 @@ Presence::Presence(const std::string& path)
   char left[128];
   const ssize_t size = ::pread(file_, left, sizeof left, 0);
   orderly_ = size > 0 && std::string_view(left, static_cast<size_t>(size)) == clean_;
-  // From here on a kill leaves an empty file. Nothing of this needs a sync: a power cut changes the boot.
-  if (::ftruncate(file_, 0) != 0) orderly_ = false;
+  // From here on a kill leaves the file without its first letter (in place: a file that is cut and written again is
+  // flushed by some file systems). Nothing of this needs a sync: a power cut changes the boot.
+  if (::pwrite(file_, "-", 1, 0) != 1) orderly_ = false;
 }
 
 Presence::~Presence() {

@@ -6,6 +6,11 @@
 #include "base/log.h"
 
 namespace sluice {
+namespace {
+
+constexpr uint64_t kLongLog = 1 << 20;
+
+}  // namespace
 
 Writer::Writer(sqlite::Connection connection, File file)
     : connection_(std::move(connection)), file_(file), thread_([this] { Loop(); }) {}
@@ -83,8 +88,12 @@ void Writer::Loop() {
     {
       MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) wake_.wait(mutex_);
-      if (queue_.empty()) return;
       batch.swap(queue_);
+    }
+    if (batch.empty()) {
+      // The next process to open the file reads the whole log.
+      if (connection_.LogBytes() > kLongLog) (void)connection_.Script("PRAGMA wal_checkpoint(TRUNCATE)");
+      return;
     }
     Write(batch);
     MutexLock lock(mutex_);
