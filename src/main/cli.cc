@@ -27,7 +27,9 @@ void Declare(CLI::App& app, const Command& command, Typed& typed) {
   for (const Argument& argument : command.arguments) {
     CLI::Option* option = app.add_option(argument.name, typed.values[argument.name], argument.help);
     if (argument.count == Argument::Count::kOne) option->required()->expected(1);
-    if (argument.count == Argument::Count::kOptional) option->expected(0, 1);
+    // Not expected(0, 1): such an option takes every word that is left.
+    if (argument.count == Argument::Count::kOptional) option->expected(1);
+    if (argument.count != Argument::Count::kMany) option->allow_extra_args(false);
     if (argument.count == Argument::Count::kMany) option->expected(0, -1);
   }
   for (const Option& declared : command.options) {
