@@ -1,7 +1,8 @@
 // All we remember: runs, steps, epochs, books, held letters, intents, actions, schemas, revisions, log lines. SQLite in WAL mode,
 // one writer thread, group commit.
 //
-// Three durabilities, by name. Keep: synced to disk on return (intents, actions, leases, run start and end). Hold: synced and invisible
+// Three durabilities, by name. Keep: synced to disk on return (intents, actions, leases, run end; a run's
+// start goes to disk with its lease, a release with whatever is kept next). Hold: synced and invisible
 // until its epoch is decided (letters). Note: committed with the next group, may be lost in a crash, because the deciding sink holds
 // the truth (progress, log lines).
 #pragma once
