@@ -19,6 +19,14 @@ bool IsKeyword(std::string_view name) {
   return kWords.contains(ToLower(name));
 }
 
+// A column's name alone is that column, even where it is a word of SQL, like at or order.
+bool IsName(std::string_view text) {
+  const auto part = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (text.empty() || (text[0] >= '0' && text[0] <= '9') || !std::all_of(text.begin(), text.end(), part)) return false;
+  const std::string word = ToLower(text);
+  return word != "null" && word != "true" && word != "false";
+}
+
 Error Refusal(const Written& written, int64_t offset, std::string message) {
   return PlaceError(ConfigError({}, std::move(message)), written, offset);
 }
@@ -96,6 +104,7 @@ Result<Term> ReadTerm(std::string name, const Written& written, const Schema& co
   Expanded expanded = TRY(context.expand(written));
   Term term{.name = std::move(name), .written = written, .sql = std::string(Trim(expanded.sql)), .bound = expanded.bound, .facts = {}};
   if (term.sql.empty()) return ConfigError(written.mark, fmt::format("'{}' has no expression", term.name));
+  if (IsName(term.sql) && (place == Place::kSides || Find(columns, term.sql) != nullptr)) term.sql = QuoteIdentifier(term.sql);
   int64_t offset = -1;
   auto facts = context.parser.Expression(term.sql, &offset);
   if (!facts.ok()) {
