@@ -158,20 +158,20 @@ Status PlanExtract(Planning& planning, Planned& step) {
     if (known == facts.fields.end() || !known->comes_with.empty()) TRY(MatchFields(facts, written));
   }
   TRY(CheckEndpointKeys(written, endpoint, {"from", "columns", "select"}, &Connector::extract_keys, planning.connectors));
-  const Node body = TRY(planning.values.Body(written, facts));
+  const Node body = TRY(planning.values.Body(written, facts, {"query"}));
   PlannedExtract extract;
   extract.step = step.node->name;
   extract.connector = endpoint.connector;
   extract.connection = endpoint.connection;
   extract.request = TRY(MakeRequest(planning, step, body, endpoint));
-  const ExtractConfig& config = extract.request.config;
   auto source = endpoint.connector->source(endpoint.connection, extract.request, planning.context);
   if (!source.ok()) return std::move(source).error().At(step.node->mark);
   auto shape = (*source)->Describe(planning.session, {});
   if (!shape.ok()) return std::move(shape).error().While(fmt::format("reading the columns of step '{}'", extract.step)).At(step.node->mark);
   extract.shape = std::move(*shape);
-  extract.on_null_time = config.on_null_time;
+  extract.on_null_time = extract.request.config.on_null_time;
   step.extract = std::move(extract);
+  const ExtractConfig& config = step.extract->request.config;
   TRY(CheckEventTime(step, config));
   Ref rows = relation::Make(relation::Input{step.node->name}, WithHidden(*step.extract), step.node->name);
   if (step.extract->event_time) rows = SiftNullTimes(std::move(rows), *step.extract);
