@@ -1,4 +1,5 @@
-// `sluice plan`: the plan as text and as JSON. The SQL is what DuckDB would get, with sources by name and without taps.
+// `sluice plan`: the plan as text and as JSON. The SQL is what DuckDB would get, with sources by
+// name and without taps.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,29 +14,35 @@ namespace {
 
 std::string IntervalLine(const Plan& plan) {
   if (!plan.interval) return fmt::format("{}: everything new since the last run", plan.pipeline);
-  return fmt::format("{}: {} to {}", plan.pipeline, FormatInstant(plan.interval->start), FormatInstant(plan.interval->end));
+  return fmt::format("{}: {} to {}", plan.pipeline, FormatInstant(plan.interval->start),
+                     FormatInstant(plan.interval->end));
 }
 
 relation::Text TextOf(const relation::Ref& rows) {
   relation::RenderOptions options;
   options.input = [](const std::string& step) -> Result<relation::InputText> {
-    return relation::InputText{.from = QuoteIdentifier(step), .rows_known = true, .has_origin = false};
+    return relation::InputText{
+        .from = QuoteIdentifier(step), .rows_known = true, .has_origin = false};
   };
   options.tap = [](const relation::TapPlan&) { return int64_t{0}; };
   options.staged = [](const relation::Ref&) { return std::string(); };
   auto text = relation::Render(rows, options, relation::Hidden::kLeaveOut);
-  return text.ok() ? std::move(*text) : relation::Text{.sql = "(" + text.error().message + ")", .bound = {}};
+  return text.ok() ? std::move(*text)
+                   : relation::Text{.sql = "(" + text.error().message + ")", .bound = {}};
 }
 
 const StepFacts* FactsOf(const Plan& plan, const std::string& step) {
-  const auto found = std::find_if(plan.steps.begin(), plan.steps.end(), [&](const StepFacts& f) { return f.name == step; });
+  const auto found = std::find_if(plan.steps.begin(), plan.steps.end(),
+                                  [&](const StepFacts& f) { return f.name == step; });
   return found == plan.steps.end() ? nullptr : &*found;
 }
 
 std::string PartitionText(const Load& load) {
   std::vector<std::string> terms;
   for (const PartitionTerm& term : load.partition) {
-    terms.push_back(term.value ? fmt::format("{} = {}", term.column, term.value->text.value_or("NULL")) : term.column);
+    terms.push_back(term.value
+                        ? fmt::format("{} = {}", term.column, term.value->text.value_or("NULL"))
+                        : term.column);
   }
   return Join(terms, ", ");
 }
@@ -66,60 +73,84 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
   for (const PlannedExtract& extract : flow.extracts) {
     if (extract.step != name) continue;
     text += fmt::format("    reads {}\n", extract.shape.describe);
-    if (!extract.shape.guessed.empty()) text += fmt::format("    guessed types, pinned at the first run: {}\n", Format(extract.shape.guessed));
-    if (extract.event_time) text += fmt::format("    event time {}, out of order by {}\n", extract.event_time->column, FormatDuration(extract.event_time->out_of_order));
+    if (!extract.shape.guessed.empty())
+      text += fmt::format("    guessed types, pinned at the first run: {}\n",
+                          Format(extract.shape.guessed));
+    if (extract.event_time)
+      text += fmt::format("    event time {}, out of order by {}\n", extract.event_time->column,
+                          FormatDuration(extract.event_time->out_of_order));
   }
   for (const PlannedLoad& load : flow.loads) {
     if (load.load.step != name) continue;
-    text += fmt::format("    {}\n    fingerprint {}\n", LoadLine(flow, load), flow.fingerprints.at(name));
+    text += fmt::format("    {}\n    fingerprint {}\n", LoadLine(flow, load),
+                        flow.fingerprints.at(name));
   }
   return text + fmt::format("    {}\n", Format(facts->schema));
 }
 
 std::string FlowText(const Plan& plan, const Flow& flow) {
-  std::string text = fmt::format("flow {}: {}{}, {}, publishes {}\n  {}\n", flow.id, NameOf(flow.reach), flow.endless ? ", endless" : "",
-                                 flow.needs_intent ? "ranges kept before reading" : "ranges free until decided",
-                                 flow.publish_at_end ? "at the end" : "per epoch", flow.delivery);
+  std::string text =
+      fmt::format("flow {}: {}{}, {}, publishes {}\n  {}\n", flow.id, NameOf(flow.reach),
+                  flow.endless ? ", endless" : "",
+                  flow.needs_intent ? "ranges kept before reading" : "ranges free until decided",
+                  flow.publish_at_end ? "at the end" : "per epoch", flow.delivery);
   for (const std::string& step : flow.steps) text += StepLines(plan, flow, step);
   for (const PlannedLoad& load : flow.loads) {
     const relation::Text sql = TextOf(load.rows);
     text += fmt::format("  SQL of {}:\n{}", load.load.step, Indent(sql.sql, "    "));
     for (const relation::Bound& bound : sql.bound) {
-      text += fmt::format("    ${} = {} ({})\n", bound.name, bound.null ? "NULL" : bound.text, bound.type);
+      text += fmt::format("    ${} = {} ({})\n", bound.name, bound.null ? "NULL" : bound.text,
+                          bound.type);
     }
   }
   return text;
 }
 
 std::string ActionText(const Action& action) {
-  std::string text = fmt::format("action {}: once per run in {}\n  fingerprint {}\n{}", action.step, action.sink.name, action.fingerprint,
-                                 Indent(Trim(action.statement), "    "));
-  for (const sql::Bound& bound : action.bound) text += fmt::format("    ${} = {} ({})\n", bound.name, bound.text.value_or("NULL"), bound.type);
+  std::string text =
+      fmt::format("action {}: once per run in {}\n  fingerprint {}\n{}", action.step,
+                  action.sink.name, action.fingerprint, Indent(Trim(action.statement), "    "));
+  for (const sql::Bound& bound : action.bound)
+    text += fmt::format("    ${} = {} ({})\n", bound.name, bound.text.value_or("NULL"), bound.type);
   return text;
 }
 
 Json SchemaJson(const Schema& schema) {
   Json columns = Json::array();
-  for (const Column& column : Visible(schema)) columns.push_back({{"name", column.name}, {"type", column.type}});
+  for (const Column& column : Visible(schema))
+    columns.push_back({{"name", column.name}, {"type", column.type}});
   return columns;
 }
 
 Json FlowJson(const Flow& flow) {
-  Json json = {{"kind", "flow"}, {"id", flow.id}, {"reach", NameOf(flow.reach)}, {"endless", flow.endless},
-               {"needs_intent", flow.needs_intent}, {"publishes", flow.publish_at_end ? "at the end" : "per epoch"},
-               {"delivery", flow.delivery}, {"fingerprint", flow.fingerprint}};
+  Json json = {{"kind", "flow"},
+               {"id", flow.id},
+               {"reach", NameOf(flow.reach)},
+               {"endless", flow.endless},
+               {"needs_intent", flow.needs_intent},
+               {"publishes", flow.publish_at_end ? "at the end" : "per epoch"},
+               {"delivery", flow.delivery},
+               {"fingerprint", flow.fingerprint}};
   json["steps"] = flow.steps;
   json["sinks"] = Json::array();
-  for (const PlannedSink& sink : flow.sinks) json["sinks"].push_back({{"name", sink.name}, {"describe", sink.capabilities.describe}});
+  for (const PlannedSink& sink : flow.sinks)
+    json["sinks"].push_back({{"name", sink.name}, {"describe", sink.capabilities.describe}});
   json["loads"] = Json::array();
   for (const PlannedLoad& load : flow.loads) {
-    json["loads"].push_back({{"step", load.load.step}, {"target", load.load.target}, {"mode", NameOf(load.load.mode)}, {"key", load.load.key},
-                             {"partition", PartitionText(load.load)}, {"fingerprint", flow.fingerprints.at(load.load.step)},
-                             {"schema", SchemaJson(load.load.schema)}, {"sql", TextOf(load.rows).sql}});
+    json["loads"].push_back({{"step", load.load.step},
+                             {"target", load.load.target},
+                             {"mode", NameOf(load.load.mode)},
+                             {"key", load.load.key},
+                             {"partition", PartitionText(load.load)},
+                             {"fingerprint", flow.fingerprints.at(load.load.step)},
+                             {"schema", SchemaJson(load.load.schema)},
+                             {"sql", TextOf(load.rows).sql}});
   }
   json["extracts"] = Json::array();
   for (const PlannedExtract& extract : flow.extracts) {
-    json["extracts"].push_back({{"step", extract.step}, {"reads", extract.shape.describe}, {"guessed", SchemaJson(extract.shape.guessed)}});
+    json["extracts"].push_back({{"step", extract.step},
+                                {"reads", extract.shape.describe},
+                                {"guessed", SchemaJson(extract.shape.guessed)}});
   }
   return json;
 }
@@ -131,8 +162,10 @@ std::string Describe(const Plan& plan) {
   text += fmt::format("revision {}\n", plan.revision);
   for (const auto& stage : plan.stages) {
     text += "\n";
-    if (const auto* flow = std::get_if<Flow>(&stage)) text += FlowText(plan, *flow);
-    else text += ActionText(std::get<Action>(stage));
+    if (const auto* flow = std::get_if<Flow>(&stage))
+      text += FlowText(plan, *flow);
+    else
+      text += ActionText(std::get<Action>(stage));
   }
   if (!plan.warnings.empty()) text += "\n";
   for (const Warning& warning : plan.warnings) {
@@ -143,11 +176,17 @@ std::string Describe(const Plan& plan) {
 
 std::string DescribeJson(const Plan& plan) {
   Json json = {{"project", plan.project}, {"pipeline", plan.pipeline}, {"revision", plan.revision}};
-  json["interval"] = plan.interval ? Json{{"start", FormatInstant(plan.interval->start)}, {"end", FormatInstant(plan.interval->end)}} : Json();
+  json["interval"] = plan.interval ? Json{{"start", FormatInstant(plan.interval->start)},
+                                          {"end", FormatInstant(plan.interval->end)}}
+                                   : Json();
   json["params"] = plan.params_json.empty() ? Json::object() : Json::parse(plan.params_json);
   json["steps"] = Json::array();
   for (const StepFacts& step : plan.steps) {
-    json["steps"].push_back({{"name", step.name}, {"verb", step.verb}, {"from", step.from}, {"reach", NameOf(step.reach)}, {"schema", SchemaJson(step.schema)}});
+    json["steps"].push_back({{"name", step.name},
+                             {"verb", step.verb},
+                             {"from", step.from},
+                             {"reach", NameOf(step.reach)},
+                             {"schema", SchemaJson(step.schema)}});
   }
   json["stages"] = Json::array();
   for (const auto& stage : plan.stages) {
@@ -156,11 +195,18 @@ std::string DescribeJson(const Plan& plan) {
       continue;
     }
     const Action& action = std::get<Action>(stage);
-    json["stages"].push_back({{"kind", "action"}, {"step", action.step}, {"in", action.sink.name}, {"statement", action.statement}, {"fingerprint", action.fingerprint}});
+    json["stages"].push_back({{"kind", "action"},
+                              {"step", action.step},
+                              {"in", action.sink.name},
+                              {"statement", action.statement},
+                              {"fingerprint", action.fingerprint}});
   }
   json["warnings"] = Json::array();
   for (const Warning& warning : plan.warnings) {
-    json["warnings"].push_back({{"file", warning.mark.file}, {"line", warning.mark.line}, {"column", warning.mark.column}, {"text", warning.text}});
+    json["warnings"].push_back({{"file", warning.mark.file},
+                                {"line", warning.mark.line},
+                                {"column", warning.mark.column},
+                                {"text", warning.text}});
   }
   return json.dump(2);
 }

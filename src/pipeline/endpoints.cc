@@ -10,22 +10,30 @@
 namespace sluice {
 
 Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name) {
-  if (const auto found = planning.project.connections.find(name.text); found != planning.project.connections.end()) {
+  if (const auto found = planning.project.connections.find(name.text);
+      found != planning.project.connections.end()) {
     const Connection& connection = found->second;
     const Connector* connector = Find(planning.connectors, connection.type);
     const Node* type = connection.node.Find("type");
     if (connector == nullptr || connector->built_in) {
       if (const Reserved* reserved = FindReserved(ReservedConnections(), connection.type)) {
-        return ConfigError(type->mark, fmt::format("connections of type '{}' are not built yet: they come with {}", connection.type, reserved->comes_with));
+        return ConfigError(
+            type->mark, fmt::format("connections of type '{}' are not built yet: they come with {}",
+                                    connection.type, reserved->comes_with));
       }
       std::vector<std::string> types;
       for (const Connector& one : planning.connectors) {
         if (!one.built_in) types.push_back(one.type);
       }
-      std::string message = fmt::format("connection '{}' has the unknown type '{}'", connection.name, EscapeControl(connection.type));
-      if (connector != nullptr) message = fmt::format("'{}' needs no connection: name it in from or into as it is", connection.type);
-      else if (const auto nearest = Nearest(connection.type, types)) message += fmt::format("; did you mean '{}'?", *nearest);
-      else message += fmt::format("; types: {}", Join(types, ", "));
+      std::string message = fmt::format("connection '{}' has the unknown type '{}'",
+                                        connection.name, EscapeControl(connection.type));
+      if (connector != nullptr)
+        message = fmt::format("'{}' needs no connection: name it in from or into as it is",
+                              connection.type);
+      else if (const auto nearest = Nearest(connection.type, types))
+        message += fmt::format("; did you mean '{}'?", *nearest);
+      else
+        message += fmt::format("; types: {}", Join(types, ", "));
       return ConfigError(type->mark, std::move(message));
     }
     if (connector->check) TRY(connector->check(connection.node));
@@ -33,8 +41,10 @@ Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name) {
   }
   const Connector* built_in = Find(planning.connectors, name.text);
   if (built_in != nullptr && built_in->built_in) return Endpoint{name.text, built_in, nullptr};
-  if (const Reserved* reserved = FindReserved(ReservedConnections(), name.text); reserved != nullptr && built_in == nullptr) {
-    return ConfigError(name.mark, fmt::format("'{}' is not built yet: comes with {}", name.text, reserved->comes_with));
+  if (const Reserved* reserved = FindReserved(ReservedConnections(), name.text);
+      reserved != nullptr && built_in == nullptr) {
+    return ConfigError(name.mark, fmt::format("'{}' is not built yet: comes with {}", name.text,
+                                              reserved->comes_with));
   }
   std::vector<std::string> known;
   for (const auto& [connection, facts] : planning.project.connections) known.push_back(connection);
@@ -42,14 +52,18 @@ Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name) {
     if (one.built_in) known.push_back(one.type);
   }
   std::string message = fmt::format("no connection is called '{}'", EscapeControl(name.text));
-  if (const auto nearest = Nearest(name.text, known)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else if (std::any_of(planning.file.steps.begin(), planning.file.steps.end(), [&](const StepNode& s) { return s.name == name.text; }))
+  if (const auto nearest = Nearest(name.text, known))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else if (std::any_of(planning.file.steps.begin(), planning.file.steps.end(),
+                       [&](const StepNode& s) { return s.name == name.text; }))
     message += "; it is a step: say `from:` beside the verb, not inside it";
-  else message += fmt::format("; there are: {}", Join(known, ", "));
+  else
+    message += fmt::format("; there are: {}", Join(known, ", "));
   return ConfigError(name.mark, std::move(message));
 }
 
-Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint, const std::vector<std::string>& common,
+Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint,
+                         const std::vector<std::string>& common,
                          std::vector<std::string> Connector::*keys, const Connectors& connectors) {
   const auto has = [](const std::vector<std::string>& words, const std::string& word) {
     return std::find(words.begin(), words.end(), word) != words.end();
@@ -60,9 +74,11 @@ Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint, const std::
     for (const Connector& one : connectors) {
       if (has(one.*keys, key.scalar)) owners.push_back(one.type);
     }
-    std::string message = fmt::format("key '{}' is not for {}", EscapeControl(key.scalar), endpoint.connector->type);
+    std::string message =
+        fmt::format("key '{}' is not for {}", EscapeControl(key.scalar), endpoint.connector->type);
     if (!owners.empty()) message += fmt::format(" but for {}", Join(owners, ", "));
-    return ConfigError(key.mark, message + fmt::format("; {} takes: {}", endpoint.connector->type, Join(endpoint.connector->*keys, ", ")));
+    return ConfigError(key.mark, message + fmt::format("; {} takes: {}", endpoint.connector->type,
+                                                       Join(endpoint.connector->*keys, ", ")));
   }
   return Ok();
 }

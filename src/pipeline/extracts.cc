@@ -1,5 +1,5 @@
-// `extract`: asks the source for its columns and makes them a relation. A row whose event time is missing has a fate
-// here, before anything can depend on its time.
+// `extract`: asks the source for its columns and makes them a relation. A row whose event time is
+// missing has a fate here, before anything can depend on its time.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,13 +16,15 @@ using relation::Ref;
 Error UnknownColumn(const Written& written, std::string_view what, const Schema& schema) {
   const auto names = VisibleNames(schema);
   std::string message = fmt::format("{} '{}' is no column", what, EscapeControl(written.text));
-  if (const auto nearest = Nearest(written.text, names)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else message += fmt::format("; columns: {}", Join(names, ", "));
+  if (const auto nearest = Nearest(written.text, names))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else
+    message += fmt::format("; columns: {}", Join(names, ", "));
   return ConfigError(written.mark, std::move(message));
 }
 
-// What a fingerprint covers of an extract: what changes its rows, except which files and which interval, which the
-// range itself names.
+// What a fingerprint covers of an extract: what changes its rows, except which files and which
+// interval, which the range itself names.
 std::string Identity(const Node& body) {
   std::vector<std::string> parts;
   const auto say = [](const auto& self, const Node& node) -> std::string {
@@ -42,22 +44,27 @@ std::string Identity(const Node& body) {
 
 Status CheckModes(Planning& planning, const Node& body, const ExtractConfig& config) {
   if (config.incremental && !config.interval.empty()) {
-    return ConfigError(config.interval.mark, "an extract reads by 'interval' or by 'incremental', never both");
+    return ConfigError(config.interval.mark,
+                       "an extract reads by 'interval' or by 'incremental', never both");
   }
   if (config.incremental && planning.request.date) {
     return ConfigError(body.Find("incremental")->mark,
-                       "--date with 'incremental': a cursor knows only what changed since last time; for a day's rows use 'interval'");
+                       "--date with 'incremental': a cursor knows only what changed since last "
+                       "time; for a day's rows use 'interval'");
   }
   if (config.event_time.empty()) {
     for (const std::string_view key : {"out_of_order", "on_null_time", "idle_after"}) {
       const Node* node = body.Find(key);
-      if (node != nullptr) return ConfigError(node->mark, fmt::format("'{}' needs 'event_time', the column it is about", key));
+      if (node != nullptr)
+        return ConfigError(node->mark,
+                           fmt::format("'{}' needs 'event_time', the column it is about", key));
     }
   }
   return Ok();
 }
 
-Result<ExtractRequest> MakeRequest(Planning& planning, Planned& step, const Node& body, const Endpoint&) {
+Result<ExtractRequest> MakeRequest(Planning& planning, Planned& step, const Node& body,
+                                   const Endpoint&) {
   ExtractRequest request;
   request.step = step.node->name;
   request.config = TRY(ExtractSpec().Bind(body));
@@ -66,7 +73,8 @@ Result<ExtractRequest> MakeRequest(Planning& planning, Planned& step, const Node
     const Expanded query = TRY(planning.values.Sql(request.config.query));
     request.config.query.text = query.sql;
     for (const relation::Bound& b : query.bound) {
-      request.bound.push_back({b.name, b.type, b.null ? std::nullopt : std::optional<std::string>(b.text)});
+      request.bound.push_back(
+          {b.name, b.type, b.null ? std::nullopt : std::optional<std::string>(b.text)});
     }
   }
   if (!request.config.interval.empty()) {
@@ -82,23 +90,39 @@ Status CheckEventTime(Planned& step, const ExtractConfig& config) {
   PlannedExtract& extract = *step.extract;
   const Column* column = Find(extract.shape.schema, config.event_time.text);
   if (!extract.shape.ordered) {
-    return ConfigError(config.event_time.mark,
-                       fmt::format("event_time needs rows in an order, and {} has none; inline and generator have one",
-                                   extract.connector->type));
+    return ConfigError(
+        config.event_time.mark,
+        fmt::format(
+            "event_time needs rows in an order, and {} has none; inline and generator have one",
+            extract.connector->type));
   }
-  if (column == nullptr) return UnknownColumn(config.event_time, "event_time", extract.shape.schema);
+  if (column == nullptr)
+    return UnknownColumn(config.event_time, "event_time", extract.shape.schema);
   if (column->type != "TIMESTAMP") {
-    return ConfigError(config.event_time.mark,
-                       fmt::format("event_time '{}' is a {}; it must be a TIMESTAMP (columns: {{ {}: timestamp }})", column->name,
-                                   column->type, column->name));
+    return ConfigError(
+        config.event_time.mark,
+        fmt::format(
+            "event_time '{}' is a {}; it must be a TIMESTAMP (columns: {{ {}: timestamp }})",
+            column->name, column->type, column->name));
   }
-  extract.event_time = sql::EventTime{.column = column->name, .out_of_order = config.out_of_order, .watermarks = {}};
+  extract.event_time =
+      sql::EventTime{.column = column->name, .out_of_order = config.out_of_order, .watermarks = {}};
   return Ok();
+}
+
+// The column that a range goes by must be there, read or not.
+Status CheckRangeColumn(const PlannedExtract& extract, const ExtractConfig& config) {
+  if (!config.select.empty()) return Ok();
+  const Written& column = config.incremental ? config.incremental->cursor : config.interval;
+  if (column.empty() || Find(extract.shape.schema, column.text) != nullptr) return Ok();
+  return UnknownColumn(column, config.incremental ? "cursor" : "interval", extract.shape.schema);
 }
 
 Schema WithHidden(const PlannedExtract& extract) {
   Schema schema = extract.shape.schema;
-  const auto add = [&](std::string_view name, const char* type) { schema.push_back({std::string(name), type, true, ""}); };
+  const auto add = [&](std::string_view name, const char* type) {
+    schema.push_back({std::string(name), type, true, ""});
+  };
   if (extract.shape.ordered) {
     add(kPartitionColumn, "VARCHAR");
     add(kOffsetColumn, "BIGINT");
@@ -115,13 +139,18 @@ Ref SiftNullTimes(Ref rows, const PlannedExtract& extract) {
   relation::Fate fate;
   fate.step = extract.step;
   fate.code = "null_time";
-  fate.kind = extract.on_null_time == "reject" ? relation::FateKind::kRejected : relation::FateKind::kFiltered;
+  fate.kind = extract.on_null_time == "reject" ? relation::FateKind::kRejected
+                                               : relation::FateKind::kFiltered;
   fate.applies.sql = fmt::format("({} IS NULL)", name);
-  const std::string message = QuoteLiteral(fmt::format("event time '{}' is null", extract.event_time->column));
+  const std::string message =
+      QuoteLiteral(fmt::format("event time '{}' is null", extract.event_time->column));
   if (extract.on_null_time == "reject") fate.message.sql = message;
-  if (extract.on_null_time == "fail") fate.applies.sql = fmt::format("(CASE WHEN {} IS NULL THEN error({}) ELSE false END)", name, message);
+  if (extract.on_null_time == "fail")
+    fate.applies.sql =
+        fmt::format("(CASE WHEN {} IS NULL THEN error({}) ELSE false END)", name, message);
   Schema schema = rows->schema;
-  return relation::Make(relation::Sift{.from = std::move(rows), .fates = {fate}}, std::move(schema), extract.step);
+  return relation::Make(relation::Sift{.from = std::move(rows), .fates = {fate}}, std::move(schema),
+                        extract.step);
 }
 
 Result<Ref> Select(Ref rows, const std::vector<Written>& names, const std::string& step) {
@@ -130,7 +159,8 @@ Result<Ref> Select(Ref rows, const std::vector<Written>& names, const std::strin
   for (const Written& name : names) {
     const Column* column = Find(rows->schema, name.text);
     if (column == nullptr || column->hidden) return UnknownColumn(name, "select:", rows->schema);
-    if (Find(schema, column->name) != nullptr) return ConfigError(name.mark, fmt::format("select: '{}' is named twice", name.text));
+    if (Find(schema, column->name) != nullptr)
+      return ConfigError(name.mark, fmt::format("select: '{}' is named twice", name.text));
     project.columns.push_back({column->name, {QuoteIdentifier(column->name), name.mark}});
     schema.push_back(*column);
   }
@@ -145,19 +175,25 @@ Result<Ref> Select(Ref rows, const std::vector<Written>& names, const std::strin
 
 Status PlanExtract(Planning& planning, Planned& step) {
   const Node& written = step.node->body;
-  if (!written.IsMap()) return ConfigError(step.node->mark, "'extract' takes a map: { from: connection, … }");
+  if (!written.IsMap())
+    return ConfigError(step.node->mark, "'extract' takes a map: { from: connection, … }");
   const Node* from = written.Find("from");
-  if (from == nullptr) return ConfigError(step.node->mark, "extract needs 'from': a connection's name, or file, inline, generator");
+  if (from == nullptr)
+    return ConfigError(step.node->mark,
+                       "extract needs 'from': a connection's name, or file, inline, generator");
   const Endpoint endpoint = TRY(FindEndpoint(planning, TRY(ReadWritten(*from, "from"))));
   if (endpoint.connector->extract_keys.empty() || !endpoint.connector->source) {
-    return ConfigError(from->mark, fmt::format("'{}' cannot be read: {} is no source", endpoint.name, endpoint.connector->type));
+    return ConfigError(from->mark, fmt::format("'{}' cannot be read: {} is no source",
+                                               endpoint.name, endpoint.connector->type));
   }
   const SpecFacts facts = ExtractSpec().facts();
   for (const auto& [key, value] : written.map) {
-    const auto known = std::find_if(facts.fields.begin(), facts.fields.end(), [&](const FieldFacts& f) { return f.name == key.scalar; });
+    const auto known = std::find_if(facts.fields.begin(), facts.fields.end(),
+                                    [&](const FieldFacts& f) { return f.name == key.scalar; });
     if (known == facts.fields.end() || !known->comes_with.empty()) TRY(MatchFields(facts, written));
   }
-  TRY(CheckEndpointKeys(written, endpoint, {"from", "columns", "select"}, &Connector::extract_keys, planning.connectors));
+  TRY(CheckEndpointKeys(written, endpoint, {"from", "columns", "select"}, &Connector::extract_keys,
+                        planning.connectors));
   const Node body = TRY(planning.values.Body(written, facts, {"query"}));
   PlannedExtract extract;
   extract.step = step.node->name;
@@ -167,13 +203,19 @@ Status PlanExtract(Planning& planning, Planned& step) {
   auto source = endpoint.connector->source(endpoint.connection, extract.request, planning.context);
   if (!source.ok()) return std::move(source).error().At(step.node->mark);
   auto shape = (*source)->Describe(planning.session, {});
-  if (!shape.ok()) return std::move(shape).error().While(fmt::format("reading the columns of step '{}'", extract.step)).At(step.node->mark);
+  if (!shape.ok())
+    return std::move(shape)
+        .error()
+        .While(fmt::format("reading the columns of step '{}'", extract.step))
+        .At(step.node->mark);
   extract.shape = std::move(*shape);
   extract.on_null_time = extract.request.config.on_null_time;
   step.extract = std::move(extract);
   const ExtractConfig& config = step.extract->request.config;
   TRY(CheckEventTime(step, config));
-  Ref rows = relation::Make(relation::Input{step.node->name}, WithHidden(*step.extract), step.node->name);
+  TRY(CheckRangeColumn(*step.extract, config));
+  Ref rows =
+      relation::Make(relation::Input{step.node->name}, WithHidden(*step.extract), step.node->name);
   if (step.extract->event_time) rows = SiftNullTimes(std::move(rows), *step.extract);
   if (!config.select.empty()) rows = TRY(Select(std::move(rows), config.select, step.node->name));
   step.identity = Identity(body);

@@ -1,4 +1,5 @@
-// What a load computes, as 16 hex digits. Comments, descriptions and names of what is not a step change nothing.
+// What a load computes, as 16 hex digits. Comments, descriptions and names of what is not a step
+// change nothing.
 #include "base/text.h"
 #include "pipeline/planner.h"
 
@@ -25,7 +26,8 @@ void AddBound(const relation::Ref& ref, std::set<relation::Bound>& bound) {
 }
 
 std::string Target(const Load& load) {
-  std::string text = load.target + "\x1f" + std::string(NameOf(load.mode)) + "\x1f" + Join(load.key, "\x1e");
+  std::string text =
+      load.target + "\x1f" + std::string(NameOf(load.mode)) + "\x1f" + Join(load.key, "\x1e");
   for (const PartitionTerm& term : load.partition) {
     text += "\x1f" + term.column;
     if (term.value) text += "=" + term.value->type + ":" + term.value->text.value_or("");
@@ -38,10 +40,12 @@ std::string Target(const Load& load) {
 void Identify(const Planning& planning, Flow& flow) {
   std::string all;
   for (const PlannedLoad& load : flow.loads) {
-    std::string text = relation::Canonical(load.rows) + "\n" + load.sink + "\n" + Target(load.load) + "\n" + Format(load.load.schema);
+    std::string text = relation::Canonical(load.rows) + "\n" + load.sink + "\n" +
+                       Target(load.load) + "\n" + Format(load.load.schema);
     std::set<relation::Bound> bound;
     AddBound(load.rows, bound);
-    for (const relation::Bound& one : bound) text += "\n" + one.name + "=" + one.type + ":" + one.text;
+    for (const relation::Bound& one : bound)
+      text += "\n" + one.name + "=" + one.type + ":" + one.text;
     for (const std::string& step : Upstream(planning, load.load.step)) {
       const Planned& planned = planning.steps.at(step);
       if (planned.extract) text += "\n" + step + ": " + planned.identity;

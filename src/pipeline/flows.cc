@@ -1,5 +1,5 @@
-// Steps that share rows are one flow; actions stand between flows. Stages come in an order that every `after`, and every
-// table that an action may read, agrees with; beyond that, as written.
+// Steps that share rows are one flow; actions stand between flows. Stages come in an order that
+// every `after`, and every table that an action may read, agrees with; beyond that, as written.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,8 +57,9 @@ void CheckTargets(Planning& planning, const Flow& flow) {
       const PlannedLoad &a = flow.loads[j], &b = flow.loads[i];
       if (a.sink != b.sink || ToLower(a.load.target) != ToLower(b.load.target)) continue;
       if (a.load.mode == Mode::kAppend && b.load.mode == Mode::kAppend) continue;
-      planning.errors.push_back(ConfigError(b.load.mark, fmt::format("steps '{}' and '{}' both load {}; one would undo the other", a.load.step,
-                                                                     b.load.step, b.load.target)));
+      planning.errors.push_back(ConfigError(
+          b.load.mark, fmt::format("steps '{}' and '{}' both load {}; one would undo the other",
+                                   a.load.step, b.load.step, b.load.target)));
     }
   }
 }
@@ -70,7 +71,8 @@ Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
     Planned& step = planning.Step(name);
     flow.rows[name] = step.output->rows;
     if (!needed.contains(name) && !needed.empty()) {
-      planning.Warn(step.node->mark, fmt::format("the rows of step '{}' go nowhere; no load takes them", name));
+      planning.Warn(step.node->mark,
+                    fmt::format("the rows of step '{}' go nowhere; no load takes them", name));
       continue;
     }
     flow.steps.push_back(name);
@@ -83,8 +85,13 @@ Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
     flow.endless = flow.endless || (step.extract && step.extract->shape.endless);
     if (step.reach != Reach::kKeyed) continue;
     if (!flow.keyed_step.empty()) {
-      planning.Fail(step, ConfigError(step.node->mark, fmt::format("steps '{}' and '{}' both keep state; a second one in a flow comes with streams",
-                                                                   flow.keyed_step, name)));
+      planning.Fail(
+          step,
+          ConfigError(
+              step.node->mark,
+              fmt::format(
+                  "steps '{}' and '{}' both keep state; a second one in a flow comes with streams",
+                  flow.keyed_step, name)));
     }
     flow.keyed_step = name;
   }
@@ -120,7 +127,8 @@ class Stages {
       size_t next = stages_.size();
       for (size_t i = 0; i < stages_.size() && next == stages_.size(); ++i) {
         const auto& before = stages_[i].before;
-        const bool ready = std::all_of(before.begin(), before.end(), [&](size_t s) { return placed[s]; });
+        const bool ready =
+            std::all_of(before.begin(), before.end(), [&](size_t s) { return placed[s]; });
         if (!placed[i] && ready) next = i;
       }
       if (next == stages_.size()) return Stuck(placed);
@@ -137,8 +145,9 @@ class Stages {
     const size_t own = StageOf(step.node->name);
     for (const std::string& name : step.after) {
       if (StageOf(name) == own) {
-        planning_.errors.push_back(ConfigError(step.node->step.Find("after")->mark,
-                                               fmt::format("'after: {}': both steps share rows and run at once", name)));
+        planning_.errors.push_back(
+            ConfigError(step.node->step.Find("after")->mark,
+                        fmt::format("'after: {}': both steps share rows and run at once", name)));
       } else {
         stages_[own].before.insert(StageOf(name));
       }
@@ -147,7 +156,8 @@ class Stages {
     for (const std::string& name : step.from) stages_[own].before.insert(StageOf(name));
     for (const auto& [name, other] : planning_.steps) {
       const bool same_place = other.sink && step.sink && other.sink->key == step.sink->key;
-      if (same_place && other.position < step.position && StageOf(name) != own) stages_[own].before.insert(StageOf(name));
+      if (same_place && other.position < step.position && StageOf(name) != own)
+        stages_[own].before.insert(StageOf(name));
     }
   }
 
@@ -156,8 +166,9 @@ class Stages {
     for (size_t i = 0; i < stages_.size(); ++i) {
       if (!placed[i]) names.push_back(stages_[i].members.front());
     }
-    planning_.errors.push_back(ConfigError(planning_.Step(names.front()).node->mark,
-                                           fmt::format("stages wait for each other: {}", Join(names, ", "))));
+    planning_.errors.push_back(
+        ConfigError(planning_.Step(names.front()).node->mark,
+                    fmt::format("stages wait for each other: {}", Join(names, ", "))));
     return {};
   }
 
@@ -190,13 +201,21 @@ void BuildStages(Planning& planning) {
   for (const std::vector<std::string>& members : Stages(planning).Sorted()) {
     Planned& first = planning.Step(members.front());
     if (first.action) {
-      if (endless) planning.Fail(first, ConfigError(first.node->mark, fmt::format("step '{}' comes after a flow that has no end; it would never run", members.front())));
+      if (endless)
+        planning.Fail(
+            first,
+            ConfigError(
+                first.node->mark,
+                fmt::format("step '{}' comes after a flow that has no end; it would never run",
+                            members.front())));
       planning.plan.stages.emplace_back(*first.action);
       continue;
     }
     Flow flow = BuildFlow(planning, members);
     if (flow.loads.empty() && !planning.request.preview) {
-      planning.errors.push_back(ConfigError(first.node->mark, fmt::format("the rows of step '{}' go nowhere: add a load step", members.back())));
+      planning.errors.push_back(ConfigError(
+          first.node->mark,
+          fmt::format("the rows of step '{}' go nowhere: add a load step", members.back())));
       continue;
     }
     CheckTargets(planning, flow);

@@ -22,15 +22,23 @@ Error UnknownStep(const Planning& planning, const std::string& name, const Mark&
   std::vector<std::string> names;
   for (const StepNode& step : planning.file.steps) names.push_back(step.name);
   std::string message = fmt::format("no step is called '{}'", EscapeControl(name));
-  if (const auto nearest = Nearest(name, names)) return ConfigError(mark, message + fmt::format("; did you mean '{}'?", *nearest));
+  if (const auto nearest = Nearest(name, names))
+    return ConfigError(mark, message + fmt::format("; did you mean '{}'?", *nearest));
   const std::string head = name.substr(0, name.find('.'));
   for (const StepNode& step : planning.file.steps) {
     const Node* table = step.verb == "load" ? step.body.Find("table") : nullptr;
     if (table == nullptr || table->scalar != name) continue;
-    return ConfigError(mark, message + fmt::format("; '{}' is the table that step '{}' loads: SQL here reads steps, so name the step", name, step.name));
+    return ConfigError(
+        mark,
+        message +
+            fmt::format(
+                "; '{}' is the table that step '{}' loads: SQL here reads steps, so name the step",
+                name, step.name));
   }
   if (planning.project.connections.contains(head)) {
-    return ConfigError(mark, message + fmt::format("; '{}' is a connection: read its table with an extract step", head));
+    return ConfigError(
+        mark,
+        message + fmt::format("; '{}' is a connection: read its table with an extract step", head));
   }
   return ConfigError(mark, message + fmt::format("; steps: {}", Join(names, ", ")));
 }
@@ -44,13 +52,17 @@ Mark MarkOfName(const StepNode& step, std::string_view key, const std::string& n
   return node->mark;
 }
 
-void Resolve(Planning& planning, Planned& step, std::vector<std::string>& names, std::string_view key) {
+void Resolve(Planning& planning, Planned& step, std::vector<std::string>& names,
+             std::string_view key) {
   for (std::string& name : names) {
     const StepNode* found = FindStep(planning, name);
-    if (found != nullptr) name = found->name;
-    else planning.Fail(step, UnknownStep(planning, name, MarkOfName(*step.node, key, name)));
+    if (found != nullptr)
+      name = found->name;
+    else
+      planning.Fail(step, UnknownStep(planning, name, MarkOfName(*step.node, key, name)));
   }
-  std::erase_if(names, [&](const std::string& name) { return FindStep(planning, name) == nullptr; });
+  std::erase_if(names,
+                [&](const std::string& name) { return FindStep(planning, name) == nullptr; });
 }
 
 void FindMentions(Planning& planning, Planned& step) {
@@ -82,8 +94,11 @@ void Sort(Planning& planning) {
     if (state == State::kOpen) {
       const auto begin = std::find(path.begin(), path.end(), name);
       Planned& step = planning.Step(name);
-      planning.Fail(step, ConfigError(step.node->mark, fmt::format("steps wait for each other: {}",
-                                                                   Join(std::vector<std::string>(begin, path.end()), " <- "))));
+      planning.Fail(
+          step,
+          ConfigError(step.node->mark,
+                      fmt::format("steps wait for each other: {}",
+                                  Join(std::vector<std::string>(begin, path.end()), " <- "))));
       path.pop_back();
       return;
     }
@@ -109,8 +124,10 @@ void ConnectSteps(Planning& planning) {
     if (node.step.Find("from") != nullptr || !finds_its_own) step.from = node.from;
     if (const Node* after = node.step.Find("after")) {
       auto names = ReadWrittenList(*after, "after");
-      if (!names.ok()) planning.Fail(step, names.error());
-      else for (const Written& name : *names) step.after.push_back(name.text);
+      if (!names.ok())
+        planning.Fail(step, names.error());
+      else
+        for (const Written& name : *names) step.after.push_back(name.text);
     }
     planning.steps.emplace(node.name, std::move(step));
   }
@@ -124,13 +141,15 @@ void ConnectSteps(Planning& planning) {
 }
 
 LowerContext ContextOf(Planning& planning, const Planned& step) {
-  return LowerContext{.step = step.node->name,
-                      .mark = step.node->mark,
-                      .session = planning.session,
-                      .parser = planning.parser,
-                      .on_row_error = OnRowError::kFail,
-                      .expand = [&planning](const Written& written) { return planning.values.Sql(written); },
-                      .warn = [&planning](Mark mark, std::string text) { planning.Warn(std::move(mark), std::move(text)); }};
+  return LowerContext{
+      .step = step.node->name,
+      .mark = step.node->mark,
+      .session = planning.session,
+      .parser = planning.parser,
+      .on_row_error = OnRowError::kFail,
+      .expand = [&planning](const Written& written) { return planning.values.Sql(written); },
+      .warn = [&planning](Mark mark,
+                          std::string text) { planning.Warn(std::move(mark), std::move(text)); }};
 }
 
 }  // namespace sluice

@@ -26,13 +26,17 @@ void CheckCursor(Planning& planning, const Planned& load) {
   const Mode mode = load.load->load.mode;
   const bool merged = mode == Mode::kUpsert || mode == Mode::kReplace;
   if (Replaces(mode)) {
-    planning.errors.push_back(ConfigError(
-        load.node->mark, fmt::format("a cursor gives only what changed: {} would replace all rows by those that '{}' found changed; use interval: in the extract",
-                                     NameOf(mode), cursor->node->name)));
+    planning.errors.push_back(
+        ConfigError(load.node->mark,
+                    fmt::format("a cursor gives only what changed: {} would replace all rows by "
+                                "those that '{}' found changed; use interval: in the extract",
+                                NameOf(mode), cursor->node->name)));
   } else if (aggregate != nullptr && !merged) {
-    planning.errors.push_back(ConfigError(
-        aggregate->node->mark, fmt::format("a cursor gives only what changed: '{}' would aggregate only the rows that '{}' found changed; use interval: in the extract",
-                                           aggregate->node->name, cursor->node->name)));
+    planning.errors.push_back(
+        ConfigError(aggregate->node->mark,
+                    fmt::format("a cursor gives only what changed: '{}' would aggregate only the "
+                                "rows that '{}' found changed; use interval: in the extract",
+                                aggregate->node->name, cursor->node->name)));
   }
 }
 
@@ -51,9 +55,11 @@ void CheckGrowingFiles(Planning& planning, const Planned& load) {
     }
   }
   if (whole == nullptr || files == nullptr) return;
-  planning.errors.push_back(ConfigError(
-      load.node->mark, fmt::format("{} after '{}': each new file of '{}' would make the whole result new and add it again; use overwrite, replace_partition or upsert",
-                                   NameOf(mode), whole->node->name, files->node->name)));
+  planning.errors.push_back(
+      ConfigError(load.node->mark,
+                  fmt::format("{} after '{}': each new file of '{}' would make the whole result "
+                              "new and add it again; use overwrite, replace_partition or upsert",
+                              NameOf(mode), whole->node->name, files->node->name)));
 }
 
 void WarnOfRepeats(Planning& planning, const Planned& load) {
@@ -63,13 +69,22 @@ void WarnOfRepeats(Planning& planning, const Planned& load) {
     const Planned& step = planning.Step(name);
     if (!step.extract) continue;
     const ExtractConfig& config = step.extract->request.config;
-    const bool whole_table = (!config.table.empty() || !config.query.empty()) && config.interval.empty() && !config.incremental;
+    const bool whole_table = (!config.table.empty() || !config.query.empty()) &&
+                             config.interval.empty() && !config.incremental;
     if (whole_table) {
-      planning.Warn(load.node->mark, fmt::format("append repeats the rows of '{}' at every run: a whole table has no ranges; use upsert or overwrite, or interval: in the extract", name));
+      planning.Warn(load.node->mark,
+                    fmt::format("append repeats the rows of '{}' at every run: a whole table has "
+                                "no ranges; use upsert or overwrite, or interval: in the extract",
+                                name));
     } else if (planning.values.used_interval() && config.interval.empty() && !config.path.empty() &&
                std::none_of(step.node->body.map.begin(), step.node->body.map.end(),
-                            [](const auto& entry) { return entry.second.scalar.find("{{") != std::string::npos; })) {
-      planning.Warn(load.node->mark, fmt::format("append repeats the rows of '{}' in every interval: its path does not depend on the interval", name));
+                            [](const auto& entry) {
+                              return entry.second.scalar.find("{{") != std::string::npos;
+                            })) {
+      planning.Warn(load.node->mark,
+                    fmt::format("append repeats the rows of '{}' in every interval: its path does "
+                                "not depend on the interval",
+                                name));
     }
   }
 }
@@ -82,20 +97,28 @@ void WarnOfPartition(Planning& planning, const Planned& load) {
     const NamedWritten& written = load.load_config->partition[i];
     if (!term.value) {
       if (planning.scheduled()) {
-        planning.Warn(written.mark, fmt::format("partition '{}' takes its values from the rows: a day that lost all its rows keeps the old ones; "
-                                                "say the value, like {{ {}: \"{{{{ ds }}}}\" }}", term.column, term.column));
+        planning.Warn(written.mark, fmt::format("partition '{}' takes its values from the rows: a "
+                                                "day that lost all its rows keeps the old ones; "
+                                                "say the value, like {{ {}: \"{{{{ ds }}}}\" }}",
+                                                term.column, term.column));
       }
       continue;
     }
-    const bool by_interval = written.value.text.find("ds") != std::string::npos || written.value.text.find("interval") != std::string::npos;
+    const bool by_interval = written.value.text.find("ds") != std::string::npos ||
+                             written.value.text.find("interval") != std::string::npos;
     const Interval interval = planning.interval;
-    const bool coarse = written.value.text.find("month") != std::string::npos || written.value.text.find("week") != std::string::npos ||
-                        written.value.text.find("year") != std::string::npos || written.value.text.find("quarter") != std::string::npos;
+    const bool coarse = written.value.text.find("month") != std::string::npos ||
+                        written.value.text.find("week") != std::string::npos ||
+                        written.value.text.find("year") != std::string::npos ||
+                        written.value.text.find("quarter") != std::string::npos;
     const bool shorter = (term.value->type == "DATE" && interval.end - interval.start < day) ||
                          (coarse && interval.end - interval.start < std::chrono::hours(24 * 6));
     if (by_interval && shorter) {
-      planning.Warn(written.value.mark, fmt::format("the interval cuts the partition: a run covers {} and would replace all of '{}'",
-                                                    FormatDuration(interval.end - interval.start), term.column));
+      planning.Warn(
+          written.value.mark,
+          fmt::format(
+              "the interval cuts the partition: a run covers {} and would replace all of '{}'",
+              FormatDuration(interval.end - interval.start), term.column));
     }
   }
 }
@@ -103,26 +126,35 @@ void WarnOfPartition(Planning& planning, const Planned& load) {
 void WarnOfNames(Planning& planning) {
   for (const StepNode& step : planning.file.steps) {
     if (!planning.project.connections.contains(step.name)) continue;
-    planning.Warn(step.mark, fmt::format("'{}' is a step and a connection: inside extract and load the name means the connection, elsewhere the step", step.name));
+    planning.Warn(step.mark, fmt::format("'{}' is a step and a connection: inside extract and load "
+                                         "the name means the connection, elsewhere the step",
+                                         step.name));
   }
 }
 
 // Of texts that read the clock or chance; the verbs' own texts are found by DuckDB's parser.
-void WarnOfImpurity(Planning& planning, const Node& node, std::set<std::string>& told, const StepNode& step) {
+void WarnOfImpurity(Planning& planning, const Node& node, std::set<std::string>& told,
+                    const StepNode& step) {
   if (node.IsScalar() && node.scalar.find('(') != std::string::npos) {
     const std::string text = ToLower(node.scalar);
-    const bool suspect = text.find("now") != std::string::npos || text.find("random") != std::string::npos ||
-                         text.find("current_") != std::string::npos || text.find("today") != std::string::npos ||
-                         text.find("uuid") != std::string::npos;
+    const bool suspect =
+        text.find("now") != std::string::npos || text.find("random") != std::string::npos ||
+        text.find("current_") != std::string::npos || text.find("today") != std::string::npos ||
+        text.find("uuid") != std::string::npos;
     if (!suspect) return;
     std::vector<std::string> functions;
-    if (auto expression = planning.parser.Expression(node.scalar); expression.ok()) functions = expression->functions;
-    else if (auto select = planning.parser.Select(node.scalar); select.ok()) functions = select->functions;
+    if (auto expression = planning.parser.Expression(node.scalar); expression.ok())
+      functions = expression->functions;
+    else if (auto select = planning.parser.Select(node.scalar); select.ok())
+      functions = select->functions;
     for (const std::string& function : functions) {
-      for (const std::string_view impure : {"now", "random", "today", "uuid", "gen_random_uuid", "current_date", "current_timestamp",
-                                            "get_current_timestamp", "transaction_timestamp"}) {
+      for (const std::string_view impure :
+           {"now", "random", "today", "uuid", "gen_random_uuid", "current_date",
+            "current_timestamp", "get_current_timestamp", "transaction_timestamp"}) {
         if (function == impure && told.insert(function).second) {
-          planning.Warn(node.mark, fmt::format("{}() in step '{}': a run again gives other rows; use {{{{ ds }}}} or {{{{ interval.end }}}}", function, step.name));
+          planning.Warn(node.mark, fmt::format("{}() in step '{}': a run again gives other rows; "
+                                               "use {{{{ ds }}}} or {{{{ interval.end }}}}",
+                                               function, step.name));
         }
       }
     }
@@ -139,7 +171,9 @@ void WarnOfLimit(Planning& planning, const Planned& step) {
   if (!expanded.ok()) return;
   const auto facts = planning.parser.Select(expanded->sql);
   if (facts.ok() && facts->unordered_limit) {
-    planning.Warn(query->mark, fmt::format("LIMIT without ORDER BY in step '{}': each run may give other rows", step.node->name));
+    planning.Warn(query->mark,
+                  fmt::format("LIMIT without ORDER BY in step '{}': each run may give other rows",
+                              step.node->name));
   }
 }
 

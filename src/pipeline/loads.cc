@@ -11,11 +11,14 @@
 namespace sluice {
 namespace {
 
-Error NoColumn(const Mark& mark, std::string_view what, const std::string& name, const Schema& schema) {
+Error NoColumn(const Mark& mark, std::string_view what, const std::string& name,
+               const Schema& schema) {
   const auto names = VisibleNames(schema);
   std::string message = fmt::format("{} '{}' is no column of the rows", what, EscapeControl(name));
-  if (const auto nearest = Nearest(name, names)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else message += fmt::format("; columns: {}", Join(names, ", "));
+  if (const auto nearest = Nearest(name, names))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else
+    message += fmt::format("; columns: {}", Join(names, ", "));
   return ConfigError(mark, std::move(message));
 }
 
@@ -24,20 +27,32 @@ Status CheckMode(const Mode mode, const Node& body, const LoadConfig& config, bo
   const Mark mark = node != nullptr ? node->mark : body.mark;
   const bool by_key = mode == Mode::kInsert || mode == Mode::kUpsert || mode == Mode::kReplace;
   if (mode == Mode::kReplace && config.key.empty()) {
-    return ConfigError(mark, "mode replace without 'key' has nothing to replace by; did you mean overwrite?");
+    return ConfigError(
+        mark, "mode replace without 'key' has nothing to replace by; did you mean overwrite?");
   }
-  if (by_key && config.key.empty()) return ConfigError(mark, fmt::format("mode {} needs 'key': what makes a row itself", NameOf(mode)));
+  if (by_key && config.key.empty())
+    return ConfigError(mark,
+                       fmt::format("mode {} needs 'key': what makes a row itself", NameOf(mode)));
   if (!by_key && !config.key.empty()) {
-    return ConfigError(config.key.front().mark, fmt::format("'key' is for insert, upsert and replace; mode {} has none", NameOf(mode)));
+    return ConfigError(
+        config.key.front().mark,
+        fmt::format("'key' is for insert, upsert and replace; mode {} has none", NameOf(mode)));
   }
   if (mode == Mode::kReplacePartition && config.partition.empty()) {
-    return ConfigError(mark, "mode replace_partition needs 'partition', like { day: \"{{ ds }}\" }");
+    return ConfigError(mark,
+                       "mode replace_partition needs 'partition', like { day: \"{{ ds }}\" }");
   }
   if (mode != Mode::kReplacePartition && !config.partition.empty()) {
-    return ConfigError(config.partition.front().mark, fmt::format("'partition' is for replace_partition; the mode is {}", NameOf(mode)));
+    return ConfigError(
+        config.partition.front().mark,
+        fmt::format("'partition' is for replace_partition; the mode is {}", NameOf(mode)));
   }
   if (endless && (mode == Mode::kOverwrite || mode == Mode::kReplacePartition)) {
-    return ConfigError(mark, fmt::format("mode {} replaces when the run ends, and this source has no end; use append or upsert", NameOf(mode)));
+    return ConfigError(
+        mark,
+        fmt::format(
+            "mode {} replaces when the run ends, and this source has no end; use append or upsert",
+            NameOf(mode)));
   }
   return Ok();
 }
@@ -59,27 +74,39 @@ Result<std::vector<std::string>> ReadKey(const LoadConfig& config, const Schema&
 Result<std::string> TermType(Planning& planning, const NamedWritten& term, const Schema& schema) {
   if (const Column* column = Find(schema, term.name)) return column->type;
   const auto facts = planning.parser.Expression(term.name);
-  if (!facts.ok()) return ConfigError(term.mark, fmt::format("partition '{}' is neither a column nor an expression: {}", EscapeControl(term.name), facts.error().message));
+  if (!facts.ok())
+    return ConfigError(term.mark,
+                       fmt::format("partition '{}' is neither a column nor an expression: {}",
+                                   EscapeControl(term.name), facts.error().message));
   for (const std::string& column : facts->columns) {
     if (Find(schema, column) == nullptr) return NoColumn(term.mark, "partition", column, schema);
   }
-  auto described = planning.session.Describe(fmt::format("SELECT {} AS term FROM {}", term.name, relation::EmptyInput(Visible(schema))));
-  if (!described.ok()) return ConfigError(term.mark, fmt::format("partition '{}': {}", EscapeControl(term.name), described.error().message));
+  auto described = planning.session.Describe(
+      fmt::format("SELECT {} AS term FROM {}", term.name, relation::EmptyInput(Visible(schema))));
+  if (!described.ok())
+    return ConfigError(term.mark, fmt::format("partition '{}': {}", EscapeControl(term.name),
+                                              described.error().message));
   return described->front().type;
 }
 
-Result<PartitionTerm> ReadTerm(Planning& planning, const NamedWritten& written, const Schema& schema) {
+Result<PartitionTerm> ReadTerm(Planning& planning, const NamedWritten& written,
+                               const Schema& schema) {
   PartitionTerm term;
   const Column* column = Find(schema, written.name);
   term.column = column != nullptr ? column->name : written.name;
   const std::string type = TRY(TermType(planning, written, schema));
   if (written.value.empty()) return term;
   const relation::Bound value = TRY(planning.values.Value(written.value));
-  if (value.null) return ConfigError(written.value.mark, fmt::format("partition '{}': the value is NULL", written.name));
-  auto rows = planning.session.Query(fmt::format("SELECT CAST(CAST({} AS {}) AS VARCHAR)", relation::Refer(value), type),
-                                     {{value.name, value.type, value.text}});
+  if (value.null)
+    return ConfigError(written.value.mark,
+                       fmt::format("partition '{}': the value is NULL", written.name));
+  auto rows = planning.session.Query(
+      fmt::format("SELECT CAST(CAST({} AS {}) AS VARCHAR)", relation::Refer(value), type),
+      {{value.name, value.type, value.text}});
   if (!rows.ok() || rows->rows[0][0].null) {
-    return ConfigError(written.value.mark, fmt::format("partition '{}' is a {}; '{}' is none", written.name, type, EscapeControl(value.text)));
+    return ConfigError(written.value.mark,
+                       fmt::format("partition '{}' is a {}; '{}' is none", written.name, type,
+                                   EscapeControl(value.text)));
   }
   const relation::Bound cast = relation::MakeBound(type, rows->rows[0][0].text);
   term.value = sql::Bound{cast.name, cast.type, cast.text};
@@ -87,38 +114,51 @@ Result<PartitionTerm> ReadTerm(Planning& planning, const NamedWritten& written, 
 }
 
 Status CheckColumns(const Planned& step, const Schema& schema) {
-  if (schema.empty()) return ConfigError(step.node->mark, fmt::format("step '{}' would load rows without columns", step.node->name));
+  if (schema.empty())
+    return ConfigError(step.node->mark,
+                       fmt::format("step '{}' would load rows without columns", step.node->name));
   for (const Column& column : schema) {
     if (!StartsWith(ToLower(column.name), "_sluice")) continue;
-    return ConfigError(step.node->mark, fmt::format("column '{}' is ours; leave it out with map or select", column.name));
+    return ConfigError(
+        step.node->mark,
+        fmt::format("column '{}' is ours; leave it out with map or select", column.name));
   }
   return Ok();
 }
 
-Status FindTarget(Load& load, const LoadConfig& config, const Endpoint& endpoint, const Mark& mark) {
+Status FindTarget(Load& load, const LoadConfig& config, const Endpoint& endpoint,
+                  const Mark& mark) {
   const auto& keys = endpoint.connector->load_keys;
-  const auto takes = [&](std::string_view key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
+  const auto takes = [&](std::string_view key) {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  };
   load.target = takes("table") ? config.table.text : config.path.text;
   if (!load.target.empty()) return Ok();
-  return ConfigError(mark, fmt::format("load into {} needs '{}'", endpoint.name, takes("table") ? "table" : "path"));
+  return ConfigError(mark, fmt::format("load into {} needs '{}'", endpoint.name,
+                                       takes("table") ? "table" : "path"));
 }
 
 }  // namespace
 
 Status PlanLoad(Planning& planning, Planned& step) {
   const Node& written = step.node->body;
-  if (!written.IsMap()) return ConfigError(step.node->mark, "'load' takes a map: { into: connection, table: … }");
+  if (!written.IsMap())
+    return ConfigError(step.node->mark, "'load' takes a map: { into: connection, table: … }");
   const Node* into = written.Find("into");
-  if (into == nullptr) return ConfigError(step.node->mark, "load needs 'into': a connection's name, or file");
+  if (into == nullptr)
+    return ConfigError(step.node->mark, "load needs 'into': a connection's name, or file");
   const Endpoint endpoint = TRY(FindEndpoint(planning, TRY(ReadWritten(*into, "into"))));
   if (endpoint.connector->load_keys.empty() || !endpoint.connector->sink) {
-    return ConfigError(into->mark, fmt::format("'{}' cannot be written: {} is no sink", endpoint.name, endpoint.connector->type));
+    return ConfigError(into->mark, fmt::format("'{}' cannot be written: {} is no sink",
+                                               endpoint.name, endpoint.connector->type));
   }
   const SpecFacts facts = LoadSpec().facts();
   const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode"}));
-  if (const Node* mode = body.Find("mode")) TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
+  if (const Node* mode = body.Find("mode"))
+    TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
   const LoadConfig config = TRY(LoadSpec().Bind(body));
-  TRY(CheckEndpointKeys(body, endpoint, {"into", "mode"}, &Connector::load_keys, planning.connectors));
+  TRY(CheckEndpointKeys(body, endpoint, {"into", "mode"}, &Connector::load_keys,
+                        planning.connectors));
   const StepInput input = TRY(InputOf(planning, step));
 
   Load load;
@@ -133,13 +173,15 @@ Status PlanLoad(Planning& planning, Planned& step) {
   TRY(CheckMode(load.mode, body, config, input.endless));
   TRY(CheckColumns(step, load.schema));
   load.key = TRY(ReadKey(config, load.schema));
-  for (const NamedWritten& term : config.partition) load.partition.push_back(TRY(ReadTerm(planning, term, load.schema)));
+  for (const NamedWritten& term : config.partition)
+    load.partition.push_back(TRY(ReadTerm(planning, term, load.schema)));
 
-  PlannedSink sink{.key = endpoint.connector->sink_key(endpoint.connection, config, planning.project.folder),
-                   .name = endpoint.name,
-                   .connector = endpoint.connector,
-                   .connection = endpoint.connection,
-                   .capabilities = {}};
+  PlannedSink sink{
+      .key = endpoint.connector->sink_key(endpoint.connection, config, planning.project.folder),
+      .name = endpoint.name,
+      .connector = endpoint.connector,
+      .connection = endpoint.connection,
+      .capabilities = {}};
   auto opened = endpoint.connector->sink(endpoint.connection, {load}, planning.context);
   if (!opened.ok()) return std::move(opened).error().At(step.node->mark);
   sink.capabilities = TRY((*opened)->Describe());
@@ -149,9 +191,13 @@ Status PlanLoad(Planning& planning, Planned& step) {
     for (const Mode mode : modes) names.emplace_back(NameOf(mode));
     const Node* mode = body.Find("mode");
     return ConfigError(mode != nullptr ? mode->mark : step.node->mark,
-                       fmt::format("{} cannot {}; it takes: {}", endpoint.connector->type, NameOf(load.mode), Join(names, ", ")));
+                       fmt::format("{} cannot {}; it takes: {}", endpoint.connector->type,
+                                   NameOf(load.mode), Join(names, ", ")));
   }
-  step.load = PlannedLoad{.load = std::move(load), .input = step.from.size() == 1 ? step.from[0] : "", .sink = sink.key, .rows = input.rows};
+  step.load = PlannedLoad{.load = std::move(load),
+                          .input = step.from.size() == 1 ? step.from[0] : "",
+                          .sink = sink.key,
+                          .rows = input.rows};
   step.load_config = config;
   step.sink = std::move(sink);
   step.output = input;

@@ -15,16 +15,22 @@ namespace {
 constexpr uint64_t kMaxFileBytes = 1 << 20;
 
 bool IsStepName(std::string_view text) {
-  if (text.empty() || text.size() > 63 || !(std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '_')) return false;
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  if (text.empty() || text.size() > 63 ||
+      !(std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '_'))
+    return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
 Error UnknownVerb(const Node& key) {
   std::vector<std::string> known = BuiltVerbs();
   for (const std::string& word : StepKeys().known) known.push_back(word);
-  std::string message = fmt::format("'{}' is no verb and no key of a step", EscapeControl(key.scalar));
-  if (const auto nearest = Nearest(key.scalar, known)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else message += fmt::format("; verbs: {}", Join(BuiltVerbs(), ", "));
+  std::string message =
+      fmt::format("'{}' is no verb and no key of a step", EscapeControl(key.scalar));
+  if (const auto nearest = Nearest(key.scalar, known))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else
+    message += fmt::format("; verbs: {}", Join(BuiltVerbs(), ", "));
   return ConfigError(key.mark, std::move(message));
 }
 
@@ -37,32 +43,40 @@ Status FindVerb(StepNode& step, const Node& name) {
       return NotBuiltYet(key, fmt::format("step '{}'", step.name), reserved->comes_with);
     }
     if (const Reserved* reserved = FindReserved(ReservedVerbs(), key.scalar)) {
-      return ConfigError(key.mark, fmt::format("the verb '{}' is not built yet: comes with {}", key.scalar, reserved->comes_with));
+      return ConfigError(key.mark, fmt::format("the verb '{}' is not built yet: comes with {}",
+                                               key.scalar, reserved->comes_with));
     }
     if (std::find(verbs.begin(), verbs.end(), key.scalar) == verbs.end()) {
-      if (value.IsNull() && key.scalar.find_first_of("() ") != std::string::npos) return CutByComma(key);
+      if (value.IsNull() && key.scalar.find_first_of("() ") != std::string::npos)
+        return CutByComma(key);
       return UnknownVerb(key);
     }
     if (!step.verb.empty()) {
-      return ConfigError(key.mark, fmt::format("step '{}' has two verbs, '{}' and '{}'; make them two steps", step.name,
-                                               step.verb, key.scalar));
+      return ConfigError(key.mark,
+                         fmt::format("step '{}' has two verbs, '{}' and '{}'; make them two steps",
+                                     step.name, step.verb, key.scalar));
     }
     step.verb = key.scalar;
     step.body = value;
     step.mark = name.mark;
   }
   if (step.verb.empty()) {
-    return ConfigError(name.mark, fmt::format("step '{}' has no verb; verbs: {}", step.name, Join(verbs, ", ")));
+    return ConfigError(
+        name.mark, fmt::format("step '{}' has no verb; verbs: {}", step.name, Join(verbs, ", ")));
   }
   return Ok();
 }
 
-Result<std::vector<std::string>> ReadFrom(const StepNode& step, const std::vector<StepNode>& above) {
+Result<std::vector<std::string>> ReadFrom(const StepNode& step,
+                                          const std::vector<StepNode>& above) {
   std::vector<std::string> names;
   if (const Node* from = step.step.Find("from")) {
     if (step.verb == "extract") {
-      return ConfigError(from->mark, fmt::format("'from' beside extract: step '{}' reads from a connection, inside extract; "
-                                                 "to wait for a step say after:", step.name));
+      return ConfigError(
+          from->mark,
+          fmt::format("'from' beside extract: step '{}' reads from a connection, inside extract; "
+                      "to wait for a step say after:",
+                      step.name));
     }
     for (const Written& name : TRY(ReadWrittenList(*from, "from"))) names.push_back(name.text);
     if (names.empty()) return WrongShape(*from, "from", "a step or a list of steps");
@@ -77,10 +91,13 @@ Result<StepNode> ReadStep(const Node& key, const Node& value, const std::vector<
   step.name = key.scalar;
   step.mark = key.mark;
   if (!IsStepName(key.scalar)) {
-    return ConfigError(key.mark, fmt::format("'{}' is no name for a step: a letter, then letters, digits and _", EscapeControl(key.scalar)));
+    return ConfigError(
+        key.mark, fmt::format("'{}' is no name for a step: a letter, then letters, digits and _",
+                              EscapeControl(key.scalar)));
   }
   if (StartsWith(step.name, "_sluice")) {
-    return ConfigError(key.mark, fmt::format("'{}': names that begin with _sluice are ours", step.name));
+    return ConfigError(key.mark,
+                       fmt::format("'{}': names that begin with _sluice are ours", step.name));
   }
   if (!value.IsMap()) return WrongShape(value, step.name, "a map with one verb");
   step.step = value;
@@ -91,15 +108,22 @@ Result<StepNode> ReadStep(const Node& key, const Node& value, const std::vector<
 
 Status ReadSteps(PipelineFile& file) {
   const Node* steps = file.node.Find("steps");
-  if (steps == nullptr) return ConfigError(file.node.mark, fmt::format("pipeline '{}' has no steps:", file.name));
+  if (steps == nullptr)
+    return ConfigError(file.node.mark, fmt::format("pipeline '{}' has no steps:", file.name));
   if (steps->IsList()) {
-    return ConfigError(steps->mark, "'steps' takes a map name -> step in order, not a list; write `orders: { extract: … }`");
+    return ConfigError(
+        steps->mark,
+        "'steps' takes a map name -> step in order, not a list; write `orders: { extract: … }`");
   }
-  if (!steps->IsMap() || steps->map.empty()) return WrongShape(*steps, "steps", "a map name -> step");
+  if (steps->IsMap() && steps->map.empty())
+    return ConfigError(steps->mark, "'steps' is empty; a pipeline needs a step");
+  if (!steps->IsMap()) return WrongShape(*steps, "steps", "a map name -> step");
   for (const auto& [key, value] : steps->map) {
     for (const StepNode& above : file.steps) {
       if (ToLower(above.name) != ToLower(key.scalar)) continue;
-      return ConfigError(key.mark, fmt::format("steps '{}' and '{}' differ only in case; SQL takes them for one", above.name, key.scalar));
+      return ConfigError(
+          key.mark, fmt::format("steps '{}' and '{}' differ only in case; SQL takes them for one",
+                                above.name, key.scalar));
     }
     file.steps.push_back(TRY(ReadStep(key, value, file.steps)));
   }
@@ -114,12 +138,16 @@ Result<PipelineFile> ParsePipeline(std::string text, const std::string& path) {
   file.name = FileStem(path);
   file.node = TRY(ParseYaml(text, path));
   file.text = std::move(text);
-  if (file.node.IsNull()) return ConfigError({path, 1, 1}, "the file is empty; a pipeline needs steps:");
+  if (file.node.IsNull())
+    return ConfigError({path, 1, 1}, "the file is empty; a pipeline needs steps:");
   TRY(CheckKeys(file.node, PipelineKeys()));
   if (const Node* name = file.node.Find("pipeline")) {
     file.name = TRY(ReadWritten(*name, "pipeline")).text;
     if (!IsStepName(file.name)) {
-      return ConfigError(name->mark, fmt::format("'{}' is no name for a pipeline: a letter, then letters, digits and _", EscapeControl(file.name)));
+      return ConfigError(
+          name->mark,
+          fmt::format("'{}' is no name for a pipeline: a letter, then letters, digits and _",
+                      EscapeControl(file.name)));
     }
   }
   TRY(ReadSteps(file));
@@ -147,9 +175,12 @@ Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const st
     if (file->name == which) return file;
     names.push_back(file->name);
   }
-  std::string message = fmt::format("no pipeline '{}' in {}", which, JoinPath(project.folder, "pipelines"));
-  if (const auto nearest = Nearest(which, names)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else if (!names.empty()) message += fmt::format("; there are: {}", Join(names, ", "));
+  std::string message =
+      fmt::format("no pipeline '{}' in {}", which, JoinPath(project.folder, "pipelines"));
+  if (const auto nearest = Nearest(which, names))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else if (!names.empty())
+    message += fmt::format("; there are: {}", Join(names, ", "));
   return ConfigError({}, std::move(message));
 }
 

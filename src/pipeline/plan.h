@@ -1,4 +1,5 @@
-// What a run will do, exact and immutable: flows (steps that share epochs) and actions (once per run, between flows), in order.
+// What a run will do, exact and immutable: flows (steps that share epochs) and actions (once per
+// run, between flows), in order.
 #pragma once
 
 #include <map>
@@ -27,43 +28,43 @@ struct PlannedExtract {
   std::string step;
   ExtractRequest request;
   const Connector* connector = nullptr;
-  const Node* connection = nullptr;            // null: built in
+  const Node* connection = nullptr;  // null: built in
   SourceShape shape;
   std::string on_null_time = "reject";
-  std::optional<sql::EventTime> event_time;    // declared
+  std::optional<sql::EventTime> event_time;  // declared
   OnRowError on_row_error = OnRowError::kFail;
 };
 
 struct PlannedLoad {
   Load load;
-  std::string input;                           // the step whose rows it takes
-  std::string sink;                            // key of PlannedSink
+  std::string input;  // the step whose rows it takes
+  std::string sink;   // key of PlannedSink
   relation::Ref rows;
 };
 
 struct PlannedSink {
-  std::string key;                             // Connector::sink_key
-  std::string name;                            // of the connection, or "file"
+  std::string key;   // Connector::sink_key
+  std::string name;  // of the connection, or "file"
   const Connector* connector = nullptr;
   const Node* connection = nullptr;
   Capabilities capabilities;
 };
 
 struct Flow {
-  std::string id;                              // names the lane: its first load's step, or its first step
+  std::string id;  // names the lane: its first load's step, or its first step
   std::vector<PlannedExtract> extracts;
   std::vector<PlannedLoad> loads;
-  std::vector<PlannedSink> sinks;              // of its loads; the first decides, the others follow
-  std::vector<std::string> steps;              // all of them, in order
-  std::map<std::string, relation::Ref> rows;   // step -> what it gives
+  std::vector<PlannedSink> sinks;             // of its loads; the first decides, the others follow
+  std::vector<std::string> steps;             // all of them, in order
+  std::map<std::string, relation::Ref> rows;  // step -> what it gives
   Reach reach = Reach::kRow;
-  std::string keyed_step;                      // of the one Keyed node; empty: none
+  std::string keyed_step;  // of the one Keyed node; empty: none
   bool needs_intent = false;
   bool publish_at_end = false;
   bool endless = false;
   std::map<std::string, std::string> fingerprints;  // load step -> fingerprint
-  std::string fingerprint;                     // of all loads together
-  std::string delivery;                        // for `plan`: "exactly once: warehouse decides", …
+  std::string fingerprint;                          // of all loads together
+  std::string delivery;  // for `plan`: "exactly once: warehouse decides", …
 };
 
 struct Action {
@@ -79,43 +80,47 @@ struct StepFacts {
   std::string name, verb;
   Mark mark;
   std::vector<std::string> from;
-  Schema schema;                               // visible; of a load: its input's
+  Schema schema;  // visible; of a load: its input's
   Reach reach = Reach::kRow;
-  bool restarts = false;                       // the equation of books starts again: aggregate, join, sql, window
+  bool restarts = false;  // the equation of books starts again: aggregate, join, sql, window
 };
 
 struct Plan {
-  std::string project, pipeline, revision;     // revision: hash of the file and all it refers to
+  std::string project, pipeline, revision;  // revision: hash of the file and all it refers to
   std::string folder;
   std::optional<Interval> interval;
-  std::string interval_text;                   // of the lane: "2026-11-20T00:00:00Z/2026-11-21T00:00:00Z", or "stream"
+  std::string
+      interval_text;  // of the lane: "2026-11-20T00:00:00Z/2026-11-21T00:00:00Z", or "stream"
   std::string params_json;
   std::vector<StepFacts> steps;
   std::vector<std::variant<Flow, Action>> stages;
   std::vector<Warning> warnings;
   RetryPolicy retry;
-  Limits epoch;                                // from `epoch:`; 0: the driver's own choice
-  std::optional<uint64_t> max_rejects;         // rows
-  std::optional<double> max_rejects_share;     // 0..1
+  Limits epoch;                             // from `epoch:`; 0: the driver's own choice
+  std::optional<uint64_t> max_rejects;      // rows
+  std::optional<double> max_rejects_share;  // 0..1
 };
 
 struct PlanRequest {
-  std::optional<std::string> date;             // --date D
-  std::map<std::string, std::string> params;   // --param k=v
-  std::map<std::string, std::string> settings; // --set key=value
+  std::optional<std::string> date;              // --date D
+  std::map<std::string, std::string> params;    // --param k=v
+  std::map<std::string, std::string> settings;  // --set key=value
   std::string environment = "dev";
   Micros now{0};
-  bool preview = false;                        // rows that no load takes are fine
+  bool preview = false;  // rows that no load takes are fine
   // Types pinned by earlier runs, by step.
   std::function<Result<std::optional<Schema>>(const std::string& step)> pinned;
 };
 
-// Checks everything and lowers every step: opens files to learn their columns, runs nothing. The first error, or all of
-// them (`errors`, if given, receives every independent one, in the order of places).
-Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const PlanRequest& request, const Connectors& connectors,
-                      const Verbs& verbs, const ConnectorContext& context, std::vector<Error>* errors = nullptr);
+// Checks everything and lowers every step: opens files to learn their columns, runs nothing. The
+// first error, or all of them (`errors`, if given, receives every independent one, in the order of
+// places).
+Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const PlanRequest& request,
+                      const Connectors& connectors, const Verbs& verbs,
+                      const ConnectorContext& context, std::vector<Error>* errors = nullptr);
 
-// `sluice plan`: interval, stages, steps with schema, reach, delivery, publication, fingerprints, and the SQL.
+// `sluice plan`: interval, stages, steps with schema, reach, delivery, publication, fingerprints,
+// and the SQL.
 std::string Describe(const Plan& plan);
 std::string DescribeJson(const Plan& plan);
 

@@ -1,7 +1,8 @@
-// The parts of MakePlan, one idea per file. Each part reads what the ones before it settled; an error of one step does
-// not keep the others from being checked.
+// The parts of MakePlan, one idea per file. Each part reads what the ones before it settled; an
+// error of one step does not keep the others from being checked.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,19 +18,19 @@ namespace sluice {
 // A step on its way into the plan.
 struct Planned {
   const StepNode* node = nullptr;
-  size_t position = 0;                  // in the file
-  std::vector<std::string> from;        // data: `from`, or the step above
-  std::vector<std::string> mentions;    // data: named in the body (sql, join)
-  std::vector<std::string> after;       // order only
-  bool failed = false;                  // it, or a step that it reads
-  std::optional<StepInput> output;      // absent: failed, or an action
-  Reach reach = Reach::kRow;            // its own
+  size_t position = 0;                // in the file
+  std::vector<std::string> from;      // data: `from`, or the step above
+  std::vector<std::string> mentions;  // data: named in the body (sql, join)
+  std::vector<std::string> after;     // order only
+  bool failed = false;                // it, or a step that it reads
+  std::optional<StepInput> output;    // absent: failed, or an action
+  Reach reach = Reach::kRow;          // its own
   std::optional<PlannedExtract> extract;
   std::optional<PlannedLoad> load;
   std::optional<LoadConfig> load_config;
-  std::optional<PlannedSink> sink;      // of a load or an action
+  std::optional<PlannedSink> sink;  // of a load or an action
   std::optional<Action> action;
-  std::string identity;                 // what else than its relation a fingerprint covers
+  std::string identity;  // what else than its relation a fingerprint covers
 
   bool IsAction() const { return node->verb == "sql" && node->body.Find("in") != nullptr; }
 };
@@ -45,16 +46,21 @@ struct Planning {
   sql::Parser& parser;
   Template& values;
   const Schedule& schedule;
-  Interval interval;                    // applies once something uses it
+  Interval interval;  // applies once something uses it
   Plan& plan;
   std::map<std::string, Planned> steps;
-  std::vector<std::string> order;       // inputs before readers
+  std::vector<std::string> order;  // inputs before readers
   std::vector<Error> errors;
 
   Planned& Step(const std::string& name) { return steps.at(name); }
-  void Warn(Mark mark, std::string text) { plan.warnings.push_back({std::move(mark), std::move(text)}); }
+  void Warn(Mark mark, std::string text) {
+    plan.warnings.push_back({std::move(mark), std::move(text)});
+  }
   void Fail(Planned& step, Error error) {
     step.failed = true;
+    // DuckDB lists every overload it knows; the first line says what is wrong.
+    error.message.erase(
+        std::min(error.message.find("\n\tCandidate functions"), error.message.size()));
     errors.push_back(std::move(error));
   }
   bool scheduled() const { return file.node.Find("schedule") != nullptr; }
@@ -69,8 +75,9 @@ struct Settled {
   Scope scope;
   std::string params_json;
 };
-Result<Settled> MakeScope(const Project& project, const PipelineFile& file, const PlanRequest& request,
-                          const Schedule& schedule, const Interval& interval, sql::Session& session);
+Result<Settled> MakeScope(const Project& project, const PipelineFile& file,
+                          const PlanRequest& request, const Schedule& schedule,
+                          const Interval& interval, sql::Session& session);
 
 // settings.cc: retry, epoch, max_rejects.
 Status ReadSettings(const PipelineFile& file, Plan& plan);
@@ -87,20 +94,24 @@ struct Endpoint {
 };
 Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name);
 // Keys of another kind of connector are errors that say whose they are.
-Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint, const std::vector<std::string>& common,
+Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint,
+                         const std::vector<std::string>& common,
                          std::vector<std::string> Connector::*keys, const Connectors& connectors);
 
-Status PlanExtract(Planning& planning, Planned& step);   // extracts.cc
-Status PlanVerb(Planning& planning, Planned& step);      // verbs.cc
-Status PlanLoad(Planning& planning, Planned& step);      // loads.cc
-Status PlanAction(Planning& planning, Planned& step);    // actions.cc
-Result<StepInput> InputOf(Planning& planning, const Planned& step);  // verbs.cc: `from` as one input
+Status PlanExtract(Planning& planning, Planned& step);  // extracts.cc
+Status PlanVerb(Planning& planning, Planned& step);     // verbs.cc
+Status PlanLoad(Planning& planning, Planned& step);     // loads.cc
+Status PlanAction(Planning& planning, Planned& step);   // actions.cc
+Result<StepInput> InputOf(Planning& planning,
+                          const Planned& step);  // verbs.cc: `from` as one input
 
-void BuildStages(Planning& planning);                    // flows.cc
-std::vector<std::string> Upstream(const Planning& planning, const std::string& step);  // itself included
-void Publish(Flow& flow, const Plan& plan);              // publication.cc: when rows become visible, who decides
-void Identify(const Planning& planning, Flow& flow);     // fingerprint.cc
-void CheckHazards(Planning& planning);                   // hazards.cc: refused combinations, warnings
+void BuildStages(Planning& planning);  // flows.cc
+std::vector<std::string> Upstream(const Planning& planning,
+                                  const std::string& step);  // itself included
+void Publish(Flow& flow,
+             const Plan& plan);  // publication.cc: when rows become visible, who decides
+void Identify(const Planning& planning, Flow& flow);  // fingerprint.cc
+void CheckHazards(Planning& planning);                // hazards.cc: refused combinations, warnings
 
 std::string_view NameOf(Reach reach);
 

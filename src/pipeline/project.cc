@@ -21,9 +21,11 @@ std::string Absolute(const std::string& folder) {
   return path;
 }
 
-// Characters that a name of a project, pipeline, step or connection may have: it becomes part of lanes and of SQL.
+// Characters that a name of a project, pipeline, step or connection may have: it becomes part of
+// lanes and of SQL.
 bool IsName(std::string_view text) {
-  if (text.empty() || text.size() > 63 || (text[0] >= '0' && text[0] <= '9') || text[0] == '-') return false;
+  if (text.empty() || text.size() > 63 || (text[0] >= '0' && text[0] <= '9') || text[0] == '-')
+    return false;
   for (const unsigned char c : text) {
     if (!(std::isalnum(c) || c == '_' || c == '-')) return false;
   }
@@ -32,15 +34,21 @@ bool IsName(std::string_view text) {
 
 Result<Connection> ReadConnection(const Node& key, const Node& node) {
   if (!IsName(key.scalar)) {
-    return ConfigError(key.mark, fmt::format("'{}' is no name for a connection: letters, digits, _ and -", EscapeControl(key.scalar)));
+    return ConfigError(key.mark,
+                       fmt::format("'{}' is no name for a connection: letters, digits, _ and -",
+                                   EscapeControl(key.scalar)));
   }
-  for (const std::string_view reserved : {"file", "inline", "generator", "webhook", "event", "ledger"}) {
+  for (const std::string_view reserved :
+       {"file", "inline", "generator", "webhook", "event", "ledger"}) {
     if (key.scalar != reserved) continue;
-    return ConfigError(key.mark, fmt::format("'{}' is a built-in name; call the connection something else", reserved));
+    return ConfigError(
+        key.mark,
+        fmt::format("'{}' is a built-in name; call the connection something else", reserved));
   }
   if (!node.IsMap()) return WrongShape(node, key.scalar, "a map with type: and its keys");
   const Node* type = node.Find("type");
-  if (type == nullptr) return ConfigError(key.mark, fmt::format("connection '{}' needs 'type'", key.scalar));
+  if (type == nullptr)
+    return ConfigError(key.mark, fmt::format("connection '{}' needs 'type'", key.scalar));
   return Connection{key.scalar, TRY(ReadWritten(*type, "type")).text, node};
 }
 
@@ -49,11 +57,14 @@ Status ReadSettings(Project& project) {
   if (const Node* name = project.settings.Find("project")) {
     project.name = TRY(ReadWritten(*name, "project")).text;
     if (!IsName(project.name)) {
-      return ConfigError(name->mark, fmt::format("'{}' is no name for a project: letters, digits, _ and -", EscapeControl(project.name)));
+      return ConfigError(name->mark,
+                         fmt::format("'{}' is no name for a project: letters, digits, _ and -",
+                                     EscapeControl(project.name)));
     }
   }
   if (const Node* connections = project.settings.Find("connections")) {
-    if (!connections->IsMap()) return WrongShape(*connections, "connections", "a map name -> connection");
+    if (!connections->IsMap())
+      return WrongShape(*connections, "connections", "a map name -> connection");
     for (const auto& [key, value] : connections->map) {
       project.connections[key.scalar] = TRY(ReadConnection(key, value));
     }
@@ -62,10 +73,12 @@ Status ReadSettings(Project& project) {
     if (!vars->IsMap()) return WrongShape(*vars, "vars", "a map name -> value");
     for (const auto& [key, value] : vars->map) TRY(ReadWritten(value, "vars." + key.scalar));
   }
-  if (const Node* memory = project.settings.Find("memory")) project.memory_bytes = TRY(ReadBytes(*memory, "memory"));
+  if (const Node* memory = project.settings.Find("memory"))
+    project.memory_bytes = TRY(ReadBytes(*memory, "memory"));
   if (const Node* parallelism = project.settings.Find("parallelism")) {
     const int64_t value = TRY(ReadInteger(*parallelism, "parallelism"));
-    if (value < 1 || value > 1024) return WrongShape(*parallelism, "parallelism", "a whole number from 1 to 1024");
+    if (value < 1 || value > 1024)
+      return WrongShape(*parallelism, "parallelism", "a whole number from 1 to 1024");
     project.parallelism = static_cast<int>(value);
   }
   return Ok();

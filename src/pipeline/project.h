@@ -1,4 +1,5 @@
-// A project: a folder with sluice.yml and pipelines/*.yml, read into nodes with places. Nothing is opened or run.
+// A project: a folder with sluice.yml and pipelines/*.yml, read into nodes with places. Nothing is
+// opened or run.
 #pragma once
 
 #include <map>
@@ -15,19 +16,20 @@ namespace sluice {
 
 struct Connection {
   std::string name, type;
-  Node node;                 // its map, `type` included
+  Node node;  // its map, `type` included
 };
 
 struct Project {
   std::string name;
-  std::string folder;                          // absolute; relative paths in files start here
+  std::string folder;  // absolute; relative paths in files start here
   std::map<std::string, Connection> connections;
-  Node settings;                               // the whole of sluice.yml
+  Node settings;  // the whole of sluice.yml
   std::optional<uint64_t> memory_bytes;
   int parallelism = 0;
 };
 
-// Reads `folder`/sluice.yml. A folder without one is a project named after the folder, with no connections.
+// Reads `folder`/sluice.yml. A folder without one is a project named after the folder, with no
+// connections.
 Result<Project> ReadProject(Files& files, const std::string& folder);
 // The nearest folder upwards of `from` that has a sluice.yml; else `from`.
 std::string FindProject(Files& files, const std::string& from);
@@ -36,23 +38,26 @@ struct StepNode {
   std::string name;
   Mark mark;
   std::string verb;
-  Node body;                                   // the verb's value
-  Node step;                                   // the step's whole map (for from, on_row_error, …)
-  std::vector<std::string> from;               // resolved: names of steps; empty for extract
+  Node body;                      // the verb's value
+  Node step;                      // the step's whole map (for from, on_row_error, …)
+  std::vector<std::string> from;  // resolved: names of steps; empty for extract
 };
 
 struct PipelineFile {
   std::string name, path, text;
-  Node node;                                   // the whole document
-  std::vector<StepNode> steps;                 // in the order written
+  Node node;                    // the whole document
+  std::vector<StepNode> steps;  // in the order written
 };
 
-// Parses one YAML document: places, raw scalars, repeated keys refused, aliases and anchors refused, at most 1 MiB.
+// Parses one YAML document: places, raw scalars, repeated keys refused, aliases and anchors
+// refused, at most 1 MiB.
 Result<Node> ParseYaml(std::string_view text, const std::string& file);
 
-// `which`: a pipeline's name or a path. Checks the shape of the document: known keys, one verb per step, names.
+// `which`: a pipeline's name or a path. Checks the shape of the document: known keys, one verb per
+// step, names.
 Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const std::string& which);
 Result<PipelineFile> ParsePipeline(std::string text, const std::string& path);
-Result<std::vector<std::string>> ListPipelines(Files& files, const Project& project);  // paths, sorted
+Result<std::vector<std::string>> ListPipelines(Files& files,
+                                               const Project& project);  // paths, sorted
 
 }  // namespace sluice

@@ -19,13 +19,20 @@ std::string Promise(const Flow& flow) {
   if (flow.sinks.empty()) return "nothing is loaded";
   const auto& first = flow.sinks.front();
   const bool recorded = first.capabilities.atomicity == Atomicity::kRecorded;
-  std::string text = recorded ? fmt::format("exactly once: {} decides", first.name) : fmt::format("at least once: {} keeps no record", first.name);
+  std::string text = recorded ? fmt::format("exactly once: {} decides", first.name)
+                              : fmt::format("at least once: {} keeps no record", first.name);
   for (size_t i = 1; i < flow.sinks.size(); ++i) {
     const auto& sink = flow.sinks[i];
     switch (sink.capabilities.atomicity) {
-      case Atomicity::kRecorded: text += fmt::format("; {} follows by its own record", sink.name); break;
-      case Atomicity::kKeyed: text += fmt::format("; {} follows by key", sink.name); break;
-      case Atomicity::kNone: text += fmt::format("; {} follows at least once", sink.name); break;
+      case Atomicity::kRecorded:
+        text += fmt::format("; {} follows by its own record", sink.name);
+        break;
+      case Atomicity::kKeyed:
+        text += fmt::format("; {} follows by key", sink.name);
+        break;
+      case Atomicity::kNone:
+        text += fmt::format("; {} follows at least once", sink.name);
+        break;
     }
   }
   return text;
@@ -34,11 +41,18 @@ std::string Promise(const Flow& flow) {
 }  // namespace
 
 void Publish(Flow& flow, const Plan& plan) {
-  std::stable_sort(flow.sinks.begin(), flow.sinks.end(), [](const PlannedSink& a, const PlannedSink& b) { return Rank(a) < Rank(b); });
-  flow.needs_intent = flow.sinks.size() > 1 || (!flow.sinks.empty() && flow.sinks[0].capabilities.atomicity != Atomicity::kRecorded);
+  std::stable_sort(flow.sinks.begin(), flow.sinks.end(),
+                   [](const PlannedSink& a, const PlannedSink& b) { return Rank(a) < Rank(b); });
+  flow.needs_intent =
+      flow.sinks.size() > 1 ||
+      (!flow.sinks.empty() && flow.sinks[0].capabilities.atomicity != Atomicity::kRecorded);
   flow.publish_at_end = (plan.max_rejects || plan.max_rejects_share) && !flow.endless;
   for (const PlannedLoad& load : flow.loads) {
-    if (load.load.mode == Mode::kOverwrite || load.load.mode == Mode::kReplacePartition) flow.publish_at_end = true;
+    if (load.load.mode == Mode::kOverwrite || load.load.mode == Mode::kReplacePartition)
+      flow.publish_at_end = true;
+  }
+  for (const PlannedSink& sink : flow.sinks) {
+    if (sink.capabilities.one_publication && !flow.endless) flow.publish_at_end = true;
   }
   flow.delivery = Promise(flow);
 }

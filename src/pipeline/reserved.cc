@@ -18,37 +18,43 @@ constexpr std::string_view kSecurity = "security and metering";
 constexpr std::string_view kDatabases = "databases";
 
 constexpr Reserved kPipeline[] = {
-    {"trigger", kApi},           {"for_each", kWidth},        {"priority", kScheduler},  {"deadline", kScheduler},
-    {"timeout", kScheduler},     {"delivery", kWidth},        {"dead_letters", kChecks}, {"idempotent_by", kApi},
-    {"alerts", kScheduler},      {"on_success", kScheduler},  {"on_failure", kScheduler}, {"on_partial", kScheduler},
-    {"on_finish", kScheduler},   {"on_deadline", kScheduler}, {"output", kWidth},        {"pricing", kSecurity},
-    {"on_error", kWidth},        {"engine", "scale-out"},
+    {"trigger", kApi},          {"for_each", kWidth},        {"priority", kScheduler},
+    {"deadline", kScheduler},   {"timeout", kScheduler},     {"delivery", kWidth},
+    {"dead_letters", kChecks},  {"idempotent_by", kApi},     {"alerts", kScheduler},
+    {"on_success", kScheduler}, {"on_failure", kScheduler},  {"on_partial", kScheduler},
+    {"on_finish", kScheduler},  {"on_deadline", kScheduler}, {"output", kWidth},
+    {"pricing", kSecurity},     {"on_error", kWidth},        {"engine", "scale-out"},
 };
 constexpr Reserved kStep[] = {
     {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
     {"on_error", kWidth}, {"fallback", kWidth}, {"undo", kApi},
 };
 constexpr Reserved kSchedule[] = {
-    {"start", kScheduler},           {"end", kScheduler},     {"catchup", kScheduler}, {"overlap", kScheduler},
-    {"depends_on_past", kScheduler}, {"enabled", kScheduler}, {"jitter", kScheduler},
+    {"start", kScheduler},           {"end", kScheduler},
+    {"catchup", kScheduler},         {"overlap", kScheduler},
+    {"depends_on_past", kScheduler}, {"enabled", kScheduler},
+    {"jitter", kScheduler},
 };
 constexpr Reserved kProject[] = {
-    {"channels", kScheduler},   {"alerts", kScheduler}, {"defaults", kWidth},   {"environments", kWidth},
-    {"dead_letters", kChecks},  {"metrics", kSecurity}, {"lineage", kChecks},   {"masking", kSecurity},
-    {"tariffs", kSecurity},     {"server", kScheduler},
+    {"channels", kScheduler}, {"alerts", kScheduler},    {"defaults", kWidth},
+    {"environments", kWidth}, {"dead_letters", kChecks}, {"metrics", kSecurity},
+    {"lineage", kChecks},     {"masking", kSecurity},    {"tariffs", kSecurity},
+    {"server", kScheduler},
 };
 constexpr Reserved kVerbs[] = {
-    {"lookup", kWidth}, {"function", kWidth}, {"check", kChecks}, {"call", kApi},
-    {"run", kWidth},    {"notify", kScheduler}, {"use", kWidth},  {"mask", kSecurity},
+    {"lookup", kWidth}, {"function", kWidth},   {"check", kChecks}, {"call", kApi},
+    {"run", kWidth},    {"notify", kScheduler}, {"use", kWidth},    {"mask", kSecurity},
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
 constexpr Reserved kConnections[] = {
-    {"postgres", kDatabases}, {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"s3", kDatabases},
-    {"kafka", kStreams},      {"redis", kStreams},   {"webhook", kApi},       {"event", kApi},        {"http", kApi},
-    {"ledger", kChecks},      {"email", kScheduler}, {"slack", kScheduler},
+    {"postgres", kDatabases}, {"mysql", kDatabases}, {"mariadb", kDatabases},
+    {"sqlite", kDatabases},   {"s3", kDatabases},    {"kafka", kStreams},
+    {"redis", kStreams},      {"webhook", kApi},     {"event", kApi},
+    {"http", kApi},           {"ledger", kChecks},   {"email", kScheduler},
+    {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"each", kWidth}, {"cursor", kDatabases}, {"event", kApi}, {"response", kApi}, {"row", kWidth},
+    {"each", kWidth}, {"cursor", kDatabases}, {"event", kApi},  {"response", kApi}, {"row", kWidth},
     {"rows", kWidth}, {"batch", kWidth},      {"file", kWidth}, {"steps", kWidth},
 };
 
@@ -56,13 +62,16 @@ constexpr Reserved kNames[] = {
 
 const Keys& PipelineKeys() {
   static const Keys keys{"the pipeline",
-                         {"pipeline", "description", "owner", "tags", "params", "schedule", "epoch", "parallelism",
-                          "max_rejects", "retry", "on_row_error", "steps"},
+                         {"pipeline", "description", "owner", "tags", "params", "schedule", "epoch",
+                          "parallelism", "max_rejects", "retry", "on_row_error", "steps"},
                          kPipeline};
   return keys;
 }
 const Keys& StepKeys() {
-  static const Keys keys{"the step", {"from", "after", "on_row_error", "retry", "timeout", "description", "tags"}, kStep};
+  static const Keys keys{
+      "the step",
+      {"from", "after", "on_row_error", "retry", "timeout", "description", "tags"},
+      kStep};
   return keys;
 }
 const Keys& ScheduleKeys() {
@@ -70,7 +79,8 @@ const Keys& ScheduleKeys() {
   return keys;
 }
 const Keys& ProjectKeys() {
-  static const Keys keys{"sluice.yml", {"project", "connections", "vars", "memory", "parallelism"}, kProject};
+  static const Keys keys{
+      "sluice.yml", {"project", "connections", "vars", "memory", "parallelism"}, kProject};
   return keys;
 }
 std::span<const Reserved> ReservedVerbs() { return kVerbs; }
@@ -78,13 +88,14 @@ std::span<const Reserved> ReservedModes() { return kModes; }
 std::span<const Reserved> ReservedConnections() { return kConnections; }
 std::span<const Reserved> ReservedNames() { return kNames; }
 const std::vector<std::string>& BuiltVerbs() {
-  static const std::vector<std::string> verbs{"extract", "map",    "derive", "filter", "aggregate",
-                                              "join",    "sql",    "dedupe", "window", "load"};
+  static const std::vector<std::string> verbs{"extract", "map", "derive", "filter", "aggregate",
+                                              "join",    "sql", "dedupe", "window", "load"};
   return verbs;
 }
 
 const Reserved* FindReserved(std::span<const Reserved> words, std::string_view word) {
-  const auto found = std::find_if(words.begin(), words.end(), [&](const Reserved& r) { return r.word == word; });
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const Reserved& r) { return r.word == word; });
   return found == words.end() ? nullptr : &*found;
 }
 

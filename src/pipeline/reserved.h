@@ -1,4 +1,5 @@
-// The words of the language that this release does not build: each is refused by name, none is ignored.
+// The words of the language that this release does not build: each is refused by name, none is
+// ignored.
 #pragma once
 
 #include <span>
@@ -23,7 +24,7 @@ struct Keys {
 };
 
 const Keys& PipelineKeys();
-const Keys& StepKeys();      // besides the verb
+const Keys& StepKeys();  // besides the verb
 const Keys& ScheduleKeys();
 const Keys& ProjectKeys();
 std::span<const Reserved> ReservedVerbs();

@@ -33,7 +33,8 @@ Result<Schedule> ReadSchedule(const Node* node) {
     if (!found.ok()) return ConfigError(zone->mark, found.error().message);
     schedule.zone = *found;
   }
-  if (!schedule.cron && !schedule.every) return ConfigError(node->mark, "schedule needs 'cron' or 'every'");
+  if (!schedule.cron && !schedule.every)
+    return ConfigError(node->mark, "schedule needs 'cron' or 'every'");
   auto checked = CheckSchedule(schedule);
   if (!checked.ok()) return ConfigError(node->mark, checked.error().message);
   return schedule;

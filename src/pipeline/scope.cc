@@ -24,10 +24,12 @@ struct ParamConfig {
 
 const Spec<ParamConfig>& ParamSpec() {
   static const Spec<ParamConfig> spec =
-      Spec<ParamConfig>("the parameter", "A value that each run may set: --param name=value.").Main("default")
+      Spec<ParamConfig>("the parameter", "A value that each run may set: --param name=value.")
+          .Main("default")
           .Text(&ParamConfig::type, "type", "DuckDB type of the value.")
           .Whole(&ParamConfig::has_default, "default", "The value where a run gives none.", "value")
-          .List(&ParamConfig::values, "values", "The values that are valid.", Slot::kText, "list of values")
+          .List(&ParamConfig::values, "values", "The values that are valid.", Slot::kText,
+                "list of values")
           .Flag(&ParamConfig::required, "required", "Each run must give it.");
   return spec;
 }
@@ -45,20 +47,26 @@ std::string TypeOf(const Written& written) {
   return "VARCHAR";
 }
 
-Result<Bound> Typed(const std::string& name, const std::string& type, const Written& value, sql::Session& session) {
+Result<Bound> Typed(const std::string& name, const std::string& type, const Written& value,
+                    sql::Session& session) {
   const Bound text = MakeBound("VARCHAR", value.text);
-  auto rows = session.Query(fmt::format("SELECT CAST(v AS VARCHAR), typeof(v) FROM (SELECT CAST({} AS {}) AS v)", relation::Refer(text), type),
-                            {{text.name, text.type, text.text}});
+  auto rows = session.Query(
+      fmt::format("SELECT CAST(v AS VARCHAR), typeof(v) FROM (SELECT CAST({} AS {}) AS v)",
+                  relation::Refer(text), type),
+      {{text.name, text.type, text.text}});
   if (!rows.ok()) {
     if (rows.error().kind == ErrorKind::kData) {
-      return ConfigError(value.mark, fmt::format("parameter '{}': '{}' is no {}", name, EscapeControl(value.text), type));
+      return ConfigError(value.mark, fmt::format("parameter '{}': '{}' is no {}", name,
+                                                 EscapeControl(value.text), type));
     }
-    return ConfigError(value.mark, fmt::format("parameter '{}': '{}' is no type ({})", name, EscapeControl(type), rows.error().message));
+    return ConfigError(value.mark, fmt::format("parameter '{}': '{}' is no type ({})", name,
+                                               EscapeControl(type), rows.error().message));
   }
   return MakeBound(rows->rows[0][1].text, rows->rows[0][0].text);
 }
 
-Result<Bound> ReadParam(const Node& key, const Node& node, const PlanRequest& request, sql::Session& session) {
+Result<Bound> ReadParam(const Node& key, const Node& node, const PlanRequest& request,
+                        sql::Session& session) {
   const ParamConfig config = TRY(ParamSpec().Bind(node));
   const std::string& name = key.scalar;
   std::optional<Written> value;
@@ -70,18 +78,23 @@ Result<Bound> ReadParam(const Node& key, const Node& node, const PlanRequest& re
   std::string type = config.type;
   if (!node.IsMap() && value) type = TypeOf(TRY(ReadWritten(node, "default")));
   if (!value) {
-    if (config.required) return ConfigError(key.mark, fmt::format("parameter '{}' is required: give it with --param {}=…", name, name));
+    if (config.required)
+      return ConfigError(
+          key.mark,
+          fmt::format("parameter '{}' is required: give it with --param {}=…", name, name));
     return MakeBound(type, std::nullopt);
   }
   std::vector<std::string> valid;
   for (const Written& one : config.values) valid.push_back(one.text);
   if (!valid.empty() && std::find(valid.begin(), valid.end(), value->text) == valid.end()) {
-    return ConfigError(key.mark, fmt::format("parameter '{}': '{}' is not one of: {}", name, EscapeControl(value->text), Join(valid, ", ")));
+    return ConfigError(key.mark, fmt::format("parameter '{}': '{}' is not one of: {}", name,
+                                             EscapeControl(value->text), Join(valid, ", ")));
   }
   return Typed(name, type, *value, session);
 }
 
-Status AddParams(Settled& settled, const PipelineFile& file, const PlanRequest& request, sql::Session& session) {
+Status AddParams(Settled& settled, const PipelineFile& file, const PlanRequest& request,
+                 sql::Session& session) {
   Json json = Json::object();
   std::vector<std::string> known;
   if (const Node* params = file.node.Find("params")) {
@@ -95,8 +108,10 @@ Status AddParams(Settled& settled, const PipelineFile& file, const PlanRequest& 
   }
   for (const auto& [name, value] : request.params) {
     if (settled.scope.contains("params." + name)) continue;
-    std::string message = fmt::format("--param {}: pipeline '{}' has no such parameter", EscapeControl(name), file.name);
-    if (const auto nearest = Nearest(name, known)) message += fmt::format("; did you mean '{}'?", *nearest);
+    std::string message = fmt::format("--param {}: pipeline '{}' has no such parameter",
+                                      EscapeControl(name), file.name);
+    if (const auto nearest = Nearest(name, known))
+      message += fmt::format("; did you mean '{}'?", *nearest);
     return ConfigError({}, std::move(message));
   }
   settled.params_json = json.dump();
@@ -112,7 +127,9 @@ Status AddVars(Scope& scope, const Project& project, const PlanRequest& request)
   }
   for (const auto& [name, value] : request.settings) {
     const auto known = scope.find("vars." + name);
-    if (known == scope.end()) return ConfigError({}, fmt::format("--set {}: sluice.yml has no var of that name", EscapeControl(name)));
+    if (known == scope.end())
+      return ConfigError(
+          {}, fmt::format("--set {}: sluice.yml has no var of that name", EscapeControl(name)));
     known->second = MakeBound(TypeOf({value, {}, false}), value);
   }
   return Ok();
@@ -126,8 +143,9 @@ std::string TimestampText(Micros instant) {
 
 }  // namespace
 
-Result<Settled> MakeScope(const Project& project, const PipelineFile& file, const PlanRequest& request,
-                          const Schedule& schedule, const Interval& interval, sql::Session& session) {
+Result<Settled> MakeScope(const Project& project, const PipelineFile& file,
+                          const PlanRequest& request, const Schedule& schedule,
+                          const Interval& interval, sql::Session& session) {
   Settled settled;
   settled.scope["ds"] = MakeBound("DATE", FormatDate(DateOf(schedule, interval)));
   settled.scope["interval.start"] = MakeBound("TIMESTAMP", TimestampText(interval.start));

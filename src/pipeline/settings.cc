@@ -19,12 +19,15 @@ struct RetryConfig {
 
 const Spec<RetryConfig>& RetrySpec() {
   static const Spec<RetryConfig> spec =
-      Spec<RetryConfig>("retry", "How often an epoch is tried.").Main("attempts")
+      Spec<RetryConfig>("retry", "How often an epoch is tried.")
+          .Main("attempts")
           .Integer(&RetryConfig::attempts, "attempts", "Tries, the first one counted.")
           .Duration(&RetryConfig::delay, "delay", "Wait after the first failed try.")
           .Duration(&RetryConfig::max_delay, "max_delay", "The longest wait.")
-          .Choice(&RetryConfig::backoff, "backoff", "How the wait grows.", {"constant", "exponential"})
-          .Text(&RetryConfig::jitter, "jitter", "How much of the wait is random: full, none or a share like 10%.");
+          .Choice(&RetryConfig::backoff, "backoff", "How the wait grows.",
+                  {"constant", "exponential"})
+          .Text(&RetryConfig::jitter, "jitter",
+                "How much of the wait is random: full, none or a share like 10%.");
   return spec;
 }
 
@@ -33,22 +36,31 @@ std::optional<double> Share(std::string_view text) {
   text = Trim(text.substr(0, text.size() - 1));
   double share = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), share);
-  if (code != std::errc() || end != text.data() + text.size() || share < 0 || share > 100) return std::nullopt;
+  if (code != std::errc() || end != text.data() + text.size() || share < 0 || share > 100)
+    return std::nullopt;
   return share / 100;
 }
 
 Result<RetryPolicy> ReadRetry(const Node& node) {
   const RetryConfig config = TRY(RetrySpec().Bind(node));
-  if (config.attempts < 1 || config.attempts > 100) return ConfigError(node.mark, "retry: 'attempts' takes 1 to 100; it counts the first try");
+  if (config.attempts < 1 || config.attempts > 100)
+    return ConfigError(node.mark, "retry: 'attempts' takes 1 to 100; it counts the first try");
   RetryPolicy policy;
   policy.attempts = static_cast<int>(config.attempts);
   policy.delay = config.delay;
   policy.max_delay = std::max(config.max_delay, config.delay);
-  policy.backoff = config.backoff == "constant" ? RetryPolicy::Backoff::kConstant : RetryPolicy::Backoff::kExponential;
-  if (config.jitter == "full") policy.jitter = 1;
-  else if (config.jitter == "none") policy.jitter = 0;
-  else if (const auto share = Share(config.jitter)) policy.jitter = *share;
-  else return ConfigError(node.mark, fmt::format("'jitter' takes full, none or a share like 10%, not '{}'", EscapeControl(config.jitter)));
+  policy.backoff = config.backoff == "constant" ? RetryPolicy::Backoff::kConstant
+                                                : RetryPolicy::Backoff::kExponential;
+  if (config.jitter == "full")
+    policy.jitter = 1;
+  else if (config.jitter == "none")
+    policy.jitter = 0;
+  else if (const auto share = Share(config.jitter))
+    policy.jitter = *share;
+  else
+    return ConfigError(node.mark,
+                       fmt::format("'jitter' takes full, none or a share like 10%, not '{}'",
+                                   EscapeControl(config.jitter)));
   return policy;
 }
 
@@ -65,7 +77,8 @@ Result<Limits> ReadEpoch(const Node& node) {
           .Whole(&EpochConfig::max_bytes, "max_bytes", "Bytes at most.", "size")
           .Duration(&EpochConfig::max_latency, "max_latency", "How long an epoch waits for more.");
   const EpochConfig config = TRY(spec.Bind(node));
-  if (config.max_rows < 0) return ConfigError(node.mark, "epoch: 'max_rows' takes a number above 0");
+  if (config.max_rows < 0)
+    return ConfigError(node.mark, "epoch: 'max_rows' takes a number above 0");
   Limits limits;
   limits.rows = static_cast<uint64_t>(config.max_rows);
   if (!config.max_bytes.IsNull()) limits.bytes = TRY(ReadBytes(config.max_bytes, "max_bytes"));
@@ -80,7 +93,8 @@ Status ReadMaxRejects(const Node& node, Plan& plan) {
     return Ok();
   }
   auto rows = ReadInteger(node, "max_rejects");
-  if (!rows.ok() || *rows < 0) return WrongShape(node, "max_rejects", "a number of rows or a share like 5%");
+  if (!rows.ok() || *rows < 0)
+    return WrongShape(node, "max_rejects", "a number of rows or a share like 5%");
   plan.max_rejects = static_cast<uint64_t>(*rows);
   return Ok();
 }
@@ -93,13 +107,15 @@ Status ReadSettings(const PipelineFile& file, Plan& plan) {
   if (const Node* rejects = file.node.Find("max_rejects")) TRY(ReadMaxRejects(*rejects, plan));
   if (const Node* parallelism = file.node.Find("parallelism")) {
     const int64_t value = TRY(ReadInteger(*parallelism, "parallelism"));
-    if (value < 1 || value > 1024) return WrongShape(*parallelism, "parallelism", "a whole number from 1 to 1024");
+    if (value < 1 || value > 1024)
+      return WrongShape(*parallelism, "parallelism", "a whole number from 1 to 1024");
   }
   for (const std::string_view text : {"description", "owner"}) {
     if (const Node* node = file.node.Find(text)) TRY(ReadWritten(*node, text));
   }
   if (const Node* tags = file.node.Find("tags")) TRY(ReadWrittenList(*tags, "tags"));
-  if (const Node* errors = file.node.Find("on_row_error")) TRY(ReadChoiceOf(*errors, "on_row_error", {"fail", "reject"}));
+  if (const Node* errors = file.node.Find("on_row_error"))
+    TRY(ReadChoiceOf(*errors, "on_row_error", {"fail", "reject"}));
   return Ok();
 }
 

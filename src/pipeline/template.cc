@@ -17,7 +17,8 @@ constexpr uint64_t kMaxSqlBytes = 1 << 20;
 std::string Head(std::string_view dotted) { return ToLower(dotted.substr(0, dotted.find('.'))); }
 
 sql::Bound ToSql(const relation::Bound& bound) {
-  return {bound.name, bound.type, bound.null ? std::nullopt : std::optional<std::string>(bound.text)};
+  return {bound.name, bound.type,
+          bound.null ? std::nullopt : std::optional<std::string>(bound.text)};
 }
 
 }  // namespace
@@ -35,30 +36,45 @@ Status Template::CheckName(const std::string& dotted, const Mark& mark) {
     known.push_back(key);
   }
   if (const Reserved* reserved = FindReserved(ReservedNames(), Head(name))) {
-    return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}", dotted, reserved->comes_with));
+    return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}",
+                                         dotted, reserved->comes_with));
   }
   if (Head(name) == "run") {
-    return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with the scheduler; there is run.pipeline", dotted));
+    return ConfigError(
+        mark,
+        fmt::format(
+            "'{}' in {{{{ }}}} is not built yet: comes with the scheduler; there is run.pipeline",
+            dotted));
   }
   std::string message = fmt::format("unknown name '{}' in {{{{ }}}}", dotted);
-  if (const auto nearest = Nearest(name, known)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else message += fmt::format("; there are: {}", Join(known, ", "));
+  if (const auto nearest = Nearest(name, known))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else
+    message += fmt::format("; there are: {}", Join(known, ", "));
   if (name.find('.') == std::string::npos && scope_.contains("params." + name)) {
-    message = fmt::format("unknown name '{}' in {{{{ }}}}; did you mean 'params.{}'?", dotted, name);
+    message =
+        fmt::format("unknown name '{}' in {{{{ }}}}; did you mean 'params.{}'?", dotted, name);
   }
   return ConfigError(mark, std::move(message));
 }
 
-Status Template::CheckNames(const sql::ExpressionFacts& facts, std::string_view expression, const Mark& mark) {
+Status Template::CheckNames(const sql::ExpressionFacts& facts, std::string_view expression,
+                            const Mark& mark) {
   for (const std::string& column : facts.columns) TRY(CheckName(column, mark));
   if (facts.subqueries || facts.aggregates || facts.windows) {
-    return ConfigError(mark, fmt::format("'{{{{ {} }}}}' reads rows; {{{{ }}}} holds values from outside the rows", EscapeControl(expression)));
+    return ConfigError(
+        mark, fmt::format("'{{{{ {} }}}}' reads rows; {{{{ }}}} holds values from outside the rows",
+                          EscapeControl(expression)));
   }
   for (const std::string& function : facts.functions) {
-    for (const std::string_view impure : {"now", "random", "uuid", "gen_random_uuid", "current_timestamp", "current_date",
-                                          "get_current_timestamp", "get_current_time", "today", "transaction_timestamp"}) {
+    for (const std::string_view impure :
+         {"now", "random", "uuid", "gen_random_uuid", "current_timestamp", "current_date",
+          "get_current_timestamp", "get_current_time", "today", "transaction_timestamp"}) {
       if (function != impure) continue;
-      return ConfigError(mark, fmt::format("{}() in {{{{ }}}}: nothing reads the clock or chance; use ds or interval.end", function));
+      return ConfigError(
+          mark, fmt::format(
+                    "{}() in {{{{ }}}}: nothing reads the clock or chance; use ds or interval.end",
+                    function));
     }
   }
   return Ok();
@@ -70,27 +86,33 @@ std::string Template::Environment() const {
   for (const auto& [name, bound] : scope_) {
     const size_t dot = name.find('.');
     if (dot == std::string::npos) {
-      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", relation::Refer(bound), QuoteIdentifier(name));
+      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", relation::Refer(bound),
+                             QuoteIdentifier(name));
     } else {
       std::string& fields = structs[name.substr(0, dot)];
-      fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", QuoteLiteral(name.substr(dot + 1)), relation::Refer(bound));
+      fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ",
+                            QuoteLiteral(name.substr(dot + 1)), relation::Refer(bound));
     }
   }
   for (const auto& [name, fields] : structs) {
-    columns += fmt::format("{}{{{}}} AS {}", columns.empty() ? "" : ", ", fields, QuoteIdentifier(name));
+    columns +=
+        fmt::format("{}{{{}}} AS {}", columns.empty() ? "" : ", ", fields, QuoteIdentifier(name));
   }
   return "(SELECT " + (columns.empty() ? "1 AS one" : columns) + ")";
 }
 
-Result<relation::Bound> Template::Evaluate(std::string_view expression, const Written& written, size_t offset) {
+Result<relation::Bound> Template::Evaluate(std::string_view expression, const Written& written,
+                                           size_t offset) {
   const std::string trimmed(Trim(expression));
   Error place = PlaceError(ConfigError({}, ""), written, static_cast<int64_t>(offset));
   const Mark mark = place.mark.file.empty() ? written.mark : place.mark;
-  if (trimmed.empty()) return ConfigError(mark, "{{ }} is empty; it holds a name like ds or an expression");
+  if (trimmed.empty())
+    return ConfigError(mark, "{{ }} is empty; it holds a name like ds or an expression");
   const std::string sql = QuoteIntervalNames(trimmed);
   auto facts = parser_.Expression(sql);
   if (!facts.ok()) {
-    return ConfigError(mark, fmt::format("'{{{{ {} }}}}' is no expression: {}", EscapeControl(trimmed), facts.error().message));
+    return ConfigError(mark, fmt::format("'{{{{ {} }}}}' is no expression: {}",
+                                         EscapeControl(trimmed), facts.error().message));
   }
   TRY(CheckNames(*facts, trimmed, mark));
   const auto known = evaluated_.find(sql);
@@ -100,24 +122,32 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
     const sql::Bound next = ToSql(value);
     if (std::find(bound.begin(), bound.end(), next) == bound.end()) bound.push_back(next);
   }
-  auto rows = session_.Query(fmt::format("SELECT CAST(v AS VARCHAR), typeof(v) FROM (SELECT ({}) AS v FROM {})", sql, Environment()), bound);
+  auto rows = session_.Query(
+      fmt::format("SELECT CAST(v AS VARCHAR), typeof(v) FROM (SELECT ({}) AS v FROM {})", sql,
+                  Environment()),
+      bound);
   if (!rows.ok()) {
-    return ConfigError(mark, fmt::format("'{{{{ {} }}}}' cannot be computed: {}", EscapeControl(trimmed), rows.error().message));
+    return ConfigError(
+        mark, fmt::format("'{{{{ {} }}}}' cannot be computed: {}", EscapeControl(trimmed),
+                          rows.error().message.substr(0, rows.error().message.find('\n'))));
   }
   const auto& row = rows->rows.at(0);
   std::string type = row.at(1).text;
   if (type == "\"NULL\"" || type == "NULL") type = "VARCHAR";
-  auto value = relation::MakeBound(type, row.at(0).null ? std::nullopt : std::optional<std::string>(row.at(0).text));
+  auto value = relation::MakeBound(
+      type, row.at(0).null ? std::nullopt : std::optional<std::string>(row.at(0).text));
   evaluated_[sql] = value;
   return value;
 }
 
 Result<Written> Template::Load(const Written& written) {
   const std::string name(Trim(written.text));
-  if (!EndsWith(name, ".sql") || name.find_first_of(" \n\t(';") != std::string::npos) return written;
+  if (!EndsWith(name, ".sql") || name.find_first_of(" \n\t(';") != std::string::npos)
+    return written;
   const std::string path = JoinPath(folder_, name);
   auto text = files_.ReadAll(path, kMaxSqlBytes);
-  if (!text.ok()) return ConfigError(written.mark, fmt::format("'{}' is no file in the project ({})", name, text.error().message));
+  if (!text.ok())
+    return ConfigError(written.mark, fmt::format("'{}' is no file in the project", name));
   read_[path] = *text;
   return Written{*text, {path, 1, 1}, false};
 }
@@ -126,21 +156,30 @@ Result<Expanded> Template::Sql(const Written& original) {
   const Written written = TRY(Load(original));
   Expanded expanded{.sql = "", .bound = {}, .mark = written.mark};
   for (const Piece& piece : ScanSql(written.text)) {
-    const auto at = [&] { return PlaceError(ConfigError({}, ""), written, static_cast<int64_t>(piece.offset)).mark; };
+    const auto at = [&] {
+      return PlaceError(ConfigError({}, ""), written, static_cast<int64_t>(piece.offset)).mark;
+    };
     switch (piece.kind) {
-      case Piece::Kind::kText: expanded.sql += piece.text; break;
+      case Piece::Kind::kText:
+        expanded.sql += piece.text;
+        break;
       case Piece::Kind::kValue: {
         auto value = TRY(Evaluate(piece.text, written, piece.offset));
         expanded.sql += relation::Refer(value);
-        if (std::find(expanded.bound.begin(), expanded.bound.end(), value) == expanded.bound.end()) expanded.bound.push_back(value);
+        if (std::find(expanded.bound.begin(), expanded.bound.end(), value) == expanded.bound.end())
+          expanded.bound.push_back(value);
         break;
       }
       case Piece::Kind::kInLiteral:
-        return ConfigError(at(), fmt::format("{{{{ }}}} inside a longer text is no value; write {}", EscapeControl(Concatenated(piece.text))));
+        return ConfigError(at(), fmt::format("{{{{ }}}} inside a longer text is no value; write {}",
+                                             EscapeControl(Concatenated(piece.text))));
       case Piece::Kind::kInName:
-        return ConfigError(at(), fmt::format("{{{{ }}}} inside the name \"{}\": names cannot be values", EscapeControl(piece.text)));
+        return ConfigError(at(),
+                           fmt::format("{{{{ }}}} inside the name \"{}\": names cannot be values",
+                                       EscapeControl(piece.text)));
       case Piece::Kind::kOpen:
-        return ConfigError(at(), fmt::format("'{}' has no closing }}}}", EscapeControl(piece.text)));
+        return ConfigError(at(),
+                           fmt::format("'{}' has no closing }}}}", EscapeControl(piece.text)));
     }
   }
   return expanded;
@@ -152,10 +191,13 @@ Result<std::string> Template::Text(const Written& written) {
     if (piece.kind == Piece::Kind::kText) {
       text += piece.text;
     } else if (piece.kind == Piece::Kind::kOpen) {
-      return ConfigError(written.mark, fmt::format("'{}' has no closing }}}}", EscapeControl(piece.text)));
+      return ConfigError(written.mark,
+                         fmt::format("'{}' has no closing }}}}", EscapeControl(piece.text)));
     } else {
       auto value = TRY(Evaluate(piece.text, written, piece.offset));
-      if (value.null) return ConfigError(written.mark, fmt::format("'{{{{{}}}}}' is NULL; a text needs a value", piece.text));
+      if (value.null)
+        return ConfigError(written.mark,
+                           fmt::format("'{{{{{}}}}}' is NULL; a text needs a value", piece.text));
       text += value.text;
     }
   }
@@ -164,7 +206,8 @@ Result<std::string> Template::Text(const Written& written) {
 
 Result<relation::Bound> Template::Value(const Written& written) {
   const auto pieces = ScanText(Trim(written.text));
-  if (pieces.size() == 1 && pieces[0].kind == Piece::Kind::kValue) return Evaluate(pieces[0].text, written, pieces[0].offset);
+  if (pieces.size() == 1 && pieces[0].kind == Piece::Kind::kValue)
+    return Evaluate(pieces[0].text, written, pieces[0].offset);
   return relation::MakeBound("VARCHAR", TRY(Text(written)));
 }
 
@@ -173,21 +216,25 @@ Result<Node> Template::Deep(const Node& node) {
   if (node.IsScalar() && node.scalar.find("{{") != std::string::npos) {
     const Written written{node.scalar, node.mark, node.quoted};
     auto value = TRY(Value(written));
-    if (value.null) return ConfigError(node.mark, fmt::format("'{}' is NULL; it needs a value", EscapeControl(node.scalar)));
+    if (value.null)
+      return ConfigError(node.mark,
+                         fmt::format("'{}' is NULL; it needs a value", EscapeControl(node.scalar)));
     copy.scalar = value.text;
     copy.quoted = value.type == "VARCHAR";
   }
   for (Node& item : copy.list) item = TRY(Deep(item));
   for (auto& [key, value] : copy.map) {
     if (key.scalar.find("{{") != std::string::npos) {
-      return ConfigError(key.mark, fmt::format("'{}': a key cannot hold {{{{ }}}}", EscapeControl(key.scalar)));
+      return ConfigError(
+          key.mark, fmt::format("'{}': a key cannot hold {{{{ }}}}", EscapeControl(key.scalar)));
     }
     value = TRY(Deep(value));
   }
   return copy;
 }
 
-Result<Node> Template::Body(const Node& body, const SpecFacts& facts, const std::set<std::string>& leave) {
+Result<Node> Template::Body(const Node& body, const SpecFacts& facts,
+                            const std::set<std::string>& leave) {
   const auto spliced = [&](std::string_view name) {
     for (const FieldFacts& field : facts.fields) {
       if (field.name == name) return field.slot != Slot::kColumn && !leave.contains(field.name);

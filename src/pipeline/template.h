@@ -1,5 +1,6 @@
-// `{{ … }}`: a DuckDB expression over values from outside the rows, in the three slots of language.md rule 3. It is
-// evaluated once, at plan time; into SQL it goes as a bound value, never as text, so that no value can become code.
+// `{{ … }}`: a DuckDB expression over values from outside the rows, in the three slots of
+// language.md rule 3. It is evaluated once, at plan time; into SQL it goes as a bound value, never
+// as text, so that no value can become code.
 #pragma once
 
 #include <functional>
@@ -20,22 +21,31 @@
 
 namespace sluice {
 
-// What the names in `{{ }}` mean: "ds", "interval.start", "params.region", "vars.bucket", "run.pipeline".
+// What the names in `{{ }}` mean: "ds", "interval.start", "params.region", "vars.bucket",
+// "run.pipeline".
 using Scope = std::map<std::string, relation::Bound>;
 
 class Template {  // one thread
  public:
-  Template(Scope scope, sql::Session& session, sql::Parser& parser, Files& files, std::string folder)
-      : scope_(std::move(scope)), session_(session), parser_(parser), files_(files), folder_(std::move(folder)) {}
+  Template(Scope scope, sql::Session& session, sql::Parser& parser, Files& files,
+           std::string folder)
+      : scope_(std::move(scope)),
+        session_(session),
+        parser_(parser),
+        files_(files),
+        folder_(std::move(folder)) {}
 
-  // Column slot: SQL in which each `{{ }}` and each '{{ }}' is CAST($name AS type). Text that ends in .sql is a file.
+  // Column slot: SQL in which each `{{ }}` and each '{{ }}' is CAST($name AS type). Text that ends
+  // in .sql is a file.
   Result<Expanded> Sql(const Written& written);
   // Text slot: the values' texts.
   Result<std::string> Text(const Written& written);
   // One value: the typed value of a scalar that is only one `{{ }}`, else its text.
   Result<relation::Bound> Value(const Written& written);
-  // The body of a verb with `{{ }}` replaced in every slot that is not SQL; keys in `leave` stay as they are.
-  Result<Node> Body(const Node& body, const SpecFacts& facts, const std::set<std::string>& leave = {});
+  // The body of a verb with `{{ }}` replaced in every slot that is not SQL; keys in `leave` stay as
+  // they are.
+  Result<Node> Body(const Node& body, const SpecFacts& facts,
+                    const std::set<std::string>& leave = {});
 
   bool used_interval() const { return used_interval_; }
   void use_interval() { used_interval_ = true; }
@@ -43,8 +53,10 @@ class Template {  // one thread
   const std::map<std::string, std::string>& files_read() const { return read_; }
 
  private:
-  Result<relation::Bound> Evaluate(std::string_view expression, const Written& written, size_t offset);
-  Status CheckNames(const sql::ExpressionFacts& facts, std::string_view expression, const Mark& mark);
+  Result<relation::Bound> Evaluate(std::string_view expression, const Written& written,
+                                   size_t offset);
+  Status CheckNames(const sql::ExpressionFacts& facts, std::string_view expression,
+                    const Mark& mark);
   Status CheckName(const std::string& dotted, const Mark& mark);
   Result<Written> Load(const Written& written);
   Result<Node> Deep(const Node& node);

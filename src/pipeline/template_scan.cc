@@ -12,8 +12,10 @@ size_t AfterQuoted(std::string_view text, size_t at) {
   const char quote = text[at];
   for (size_t i = at + 1; i < text.size(); ++i) {
     if (text[i] != quote) continue;
-    if (i + 1 < text.size() && text[i + 1] == quote) ++i;
-    else return i + 1;
+    if (i + 1 < text.size() && text[i + 1] == quote)
+      ++i;
+    else
+      return i + 1;
   }
   return text.size();
 }
@@ -43,8 +45,12 @@ size_t AfterComment(std::string_view sql, size_t at) {
 // The index just after $tag$ … $tag$; `at` where none begins there.
 size_t AfterDollarQuoted(std::string_view sql, size_t at) {
   size_t end = at + 1;
-  while (end < sql.size() && (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_')) ++end;
-  if (end >= sql.size() || sql[end] != '$' || (end > at + 1 && std::isdigit(static_cast<unsigned char>(sql[at + 1])))) return at;
+  while (end < sql.size() &&
+         (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_'))
+    ++end;
+  if (end >= sql.size() || sql[end] != '$' ||
+      (end > at + 1 && std::isdigit(static_cast<unsigned char>(sql[at + 1]))))
+    return at;
   const std::string_view tag = sql.substr(at, end + 1 - at);
   const size_t close = sql.find(tag, end + 1);
   return close == std::string_view::npos ? sql.size() : close + tag.size();
@@ -84,8 +90,10 @@ class Scanner {
       Quoted(Piece::Kind::kInLiteral, AfterDollarQuoted(text_, at_), tag);
     } else if (two == "{{") {
       const size_t end = AfterTemplate(text_, at_);
-      if (end == std::string_view::npos) Add(Piece::Kind::kOpen, text_.substr(at_), text_.size());
-      else Add(Piece::Kind::kValue, text_.substr(at_ + 2, end - at_ - 4), end);
+      if (end == std::string_view::npos)
+        Add(Piece::Kind::kOpen, text_.substr(at_), text_.size());
+      else
+        Add(Piece::Kind::kValue, text_.substr(at_ + 2, end - at_ - 4), end);
     } else {
       ++at_;
     }
@@ -96,9 +104,11 @@ class Scanner {
       at_ = end;
       return;
     }
-    const std::string content = Unescape(whole.substr(mark, whole.size() < 2 * mark ? 0 : whole.size() - 2 * mark));
+    const std::string content =
+        Unescape(whole.substr(mark, whole.size() < 2 * mark ? 0 : whole.size() - 2 * mark));
     const std::string_view trimmed = Trim(content);
-    if (kind == Piece::Kind::kInLiteral && StartsWith(trimmed, "{{") && AfterTemplate(trimmed, 0) == trimmed.size()) {
+    if (kind == Piece::Kind::kInLiteral && StartsWith(trimmed, "{{") &&
+        AfterTemplate(trimmed, 0) == trimmed.size()) {
       Add(Piece::Kind::kValue, trimmed.substr(2, trimmed.size() - 4), end);
     } else {
       Add(kind, content, end);
@@ -110,7 +120,9 @@ class Scanner {
     at_ = begun_ = end;
   }
   void Flush() {
-    if (at_ > begun_) pieces_.push_back({Piece::Kind::kText, std::string(text_.substr(begun_, at_ - begun_)), begun_});
+    if (at_ > begun_)
+      pieces_.push_back(
+          {Piece::Kind::kText, std::string(text_.substr(begun_, at_ - begun_)), begun_});
     begun_ = at_;
   }
 
@@ -129,7 +141,8 @@ std::vector<Piece> ScanText(std::string_view text) {
   std::vector<Piece> pieces;
   size_t begun = 0;
   for (size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", begun)) {
-    if (at > begun) pieces.push_back({Piece::Kind::kText, std::string(text.substr(begun, at - begun)), begun});
+    if (at > begun)
+      pieces.push_back({Piece::Kind::kText, std::string(text.substr(begun, at - begun)), begun});
     const size_t end = AfterTemplate(text, at);
     if (end == std::string_view::npos) {
       pieces.push_back({Piece::Kind::kOpen, std::string(text.substr(at)), at});
@@ -138,14 +151,16 @@ std::vector<Piece> ScanText(std::string_view text) {
     pieces.push_back({Piece::Kind::kValue, std::string(text.substr(at + 2, end - at - 4)), at});
     begun = end;
   }
-  if (begun < text.size()) pieces.push_back({Piece::Kind::kText, std::string(text.substr(begun)), begun});
+  if (begun < text.size())
+    pieces.push_back({Piece::Kind::kText, std::string(text.substr(begun)), begun});
   return pieces;
 }
 
 std::string Concatenated(std::string_view literal) {
   std::vector<std::string> parts;
   for (const Piece& piece : ScanText(literal)) {
-    parts.push_back(piece.kind == Piece::Kind::kValue ? "{{" + piece.text + "}}" : QuoteLiteral(piece.text));
+    parts.push_back(piece.kind == Piece::Kind::kValue ? "{{" + piece.text + "}}"
+                                                      : QuoteLiteral(piece.text));
   }
   return Join(parts, " || ");
 }
@@ -162,8 +177,10 @@ std::string QuoteIntervalNames(std::string_view expression) {
       while (end < expression.size() && (IsWord(expression[end]) || expression[end] == '.')) ++end;
     }
     const std::string_view token = expression.substr(at, end - at);
-    if (StartsWith(ToLower(token), "interval.")) quoted += "\"interval\"." + QuoteIdentifier(token.substr(9));
-    else quoted += token;
+    if (StartsWith(ToLower(token), "interval."))
+      quoted += "\"interval\"." + QuoteIdentifier(token.substr(9));
+    else
+      quoted += token;
     at = end;
   }
   return quoted;

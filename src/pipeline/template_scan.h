@@ -11,11 +11,11 @@ namespace sluice {
 
 struct Piece {
   enum class Kind : uint8_t {
-    kText,        // as it is
-    kValue,       // `{{ … }}`: text is what is between the braces
-    kInLiteral,   // a longer '…' with `{{ }}` inside: text is the literal without its quotes
-    kInName,      // "…" with `{{ }}` inside
-    kOpen,        // `{{` without its `}}`
+    kText,       // as it is
+    kValue,      // `{{ … }}`: text is what is between the braces
+    kInLiteral,  // a longer '…' with `{{ }}` inside: text is the literal without its quotes
+    kInName,     // "…" with `{{ }}` inside
+    kOpen,       // `{{` without its `}}`
   };
   Kind kind = Kind::kText;
   std::string text;

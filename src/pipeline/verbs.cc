@@ -1,4 +1,5 @@
-// The verbs between: what they read as one input each, and the refusals that need to know the whole graph.
+// The verbs between: what they read as one input each, and the refusals that need to know the whole
+// graph.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +14,17 @@ namespace {
 
 using relation::Ref;
 
+// `{ total: round(amount, 2) }` leaves the key `2)` with no value.
+Status CheckCut(const Node& node) {
+  for (const auto& [key, value] : node.map) {
+    if (value.IsNull() && key.scalar.find_first_of("()+*/<>=' ") != std::string::npos)
+      return CutByComma(key);
+    TRY(CheckCut(value));
+  }
+  for (const Node& item : node.list) TRY(CheckCut(item));
+  return Ok();
+}
+
 // The words of a step that mean nothing inside a fused query.
 Status CheckStepKeys(const Planned& step) {
   const bool outside = step.node->verb == "extract" || step.node->verb == "load" || step.IsAction();
@@ -20,20 +32,29 @@ Status CheckStepKeys(const Planned& step) {
     const Node* node = step.node->step.Find(key);
     if (node == nullptr) continue;
     if (!outside) {
-      return ConfigError(node->mark, fmt::format("'{}' on {}: the step is part of one query and cannot be tried by itself; put it on the pipeline", key,
-                                                 step.node->verb));
+      return ConfigError(node->mark,
+                         fmt::format("'{}' on {}: the step is part of one query and cannot be "
+                                     "tried by itself; put it on the pipeline",
+                                     key, step.node->verb));
     }
-    return ConfigError(node->mark, fmt::format("'{}' on one step is not built yet: comes with the width of a batch; {}", key,
-                                               key == "retry" ? "put it on the pipeline" : "leave it out"));
+    return ConfigError(
+        node->mark,
+        fmt::format("'{}' on one step is not built yet: comes with the width of a batch; {}", key,
+                    key == "retry" ? "put it on the pipeline" : "leave it out"));
   }
-  if (const Node* text = step.node->step.Find("description")) TRY(ReadWritten(*text, "description"));
+  if (const Node* text = step.node->step.Find("description"))
+    TRY(ReadWritten(*text, "description"));
   if (const Node* tags = step.node->step.Find("tags")) TRY(ReadWrittenList(*tags, "tags"));
   return Ok();
 }
 
 Result<StepInput> Unite(Planning& planning, const Planned& step) {
   relation::Union united;
-  StepInput input{.step = step.node->name, .rows = nullptr, .endless = false, .event_time = true, .ordered = true};
+  StepInput input{.step = step.node->name,
+                  .rows = nullptr,
+                  .endless = false,
+                  .event_time = true,
+                  .ordered = true};
   std::string text;
   for (const std::string& name : step.from) {
     const StepInput& part = *planning.Step(name).output;
@@ -41,16 +62,19 @@ Result<StepInput> Unite(Planning& planning, const Planned& step) {
     input.endless = input.endless || part.endless;
     input.event_time = input.event_time && part.event_time;
     input.ordered = input.ordered && part.ordered;
-    text += fmt::format("{}SELECT * FROM {}", text.empty() ? "" : " UNION ALL BY NAME ", relation::EmptyInput(Visible(part.rows->schema)));
+    text += fmt::format("{}SELECT * FROM {}", text.empty() ? "" : " UNION ALL BY NAME ",
+                        relation::EmptyInput(Visible(part.rows->schema)));
   }
   auto schema = planning.session.Describe(text);
   if (!schema.ok()) {
     return ConfigError(step.node->step.Find("from")->mark,
-                       fmt::format("the rows of {} do not go together: {}", Join(step.from, ", "), schema.error().message));
+                       fmt::format("the rows of {} do not go together: {}", Join(step.from, ", "),
+                                   schema.error().message));
   }
   for (const Column& column : united.parts.front()->schema) {
     const auto in = [&](const Ref& part) { return Find(part->schema, column.name) != nullptr; };
-    if (column.hidden && std::all_of(united.parts.begin(), united.parts.end(), in)) schema->push_back(column);
+    if (column.hidden && std::all_of(united.parts.begin(), united.parts.end(), in))
+      schema->push_back(column);
   }
   input.rows = relation::Make(std::move(united), std::move(*schema), step.node->name);
   return input;
@@ -58,24 +82,35 @@ Result<StepInput> Unite(Planning& planning, const Planned& step) {
 
 Result<OnRowError> RowErrors(const Planning& planning, const Planned& step, bool endless) {
   const Node* node = step.node->step.Find("on_row_error");
-  if (node != nullptr && step.node->verb != "extract" && step.node->verb != "map" && step.node->verb != "derive" &&
-      step.node->verb != "filter") {
-    return ConfigError(node->mark, fmt::format("'on_row_error' on {}: only extract, map, derive and filter can refuse one row", step.node->verb));
+  if (node != nullptr && step.node->verb != "extract" && step.node->verb != "map" &&
+      step.node->verb != "derive" && step.node->verb != "filter") {
+    return ConfigError(
+        node->mark,
+        fmt::format("'on_row_error' on {}: only extract, map, derive and filter can refuse one row",
+                    step.node->verb));
   }
   if (node == nullptr) node = planning.file.node.Find("on_row_error");
   if (node == nullptr) return endless ? OnRowError::kReject : OnRowError::kFail;
-  return TRY(ReadChoiceOf(*node, "on_row_error", {"fail", "reject"})) == "reject" ? OnRowError::kReject : OnRowError::kFail;
+  return TRY(ReadChoiceOf(*node, "on_row_error", {"fail", "reject"})) == "reject"
+             ? OnRowError::kReject
+             : OnRowError::kFail;
 }
 
 Status CheckInputs(const Planned& step, const Verb& verb, const std::vector<StepInput>& inputs) {
   if (static_cast<int>(inputs.size()) < verb.min_inputs) {
-    return ConfigError(step.node->mark, inputs.empty()
-        ? fmt::format("step '{}' is the first and reads nothing; begin with an extract, or say from:", step.node->name)
-        : fmt::format("{} takes {} inputs, step '{}' has {}", step.node->verb, verb.min_inputs, step.node->name, inputs.size()));
+    return ConfigError(
+        step.node->mark,
+        inputs.empty()
+            ? fmt::format(
+                  "step '{}' is the first and reads nothing; begin with an extract, or say from:",
+                  step.node->name)
+            : fmt::format("{} takes {} inputs, step '{}' has {}", step.node->verb, verb.min_inputs,
+                          step.node->name, inputs.size()));
   }
   if (verb.max_inputs >= 0 && static_cast<int>(inputs.size()) > verb.max_inputs) {
-    return ConfigError(step.node->mark, fmt::format("{} takes {} input(s), step '{}' has {}", step.node->verb, verb.max_inputs,
-                                                    step.node->name, inputs.size()));
+    return ConfigError(step.node->mark,
+                       fmt::format("{} takes {} input(s), step '{}' has {}", step.node->verb,
+                                   verb.max_inputs, step.node->name, inputs.size()));
   }
   return Ok();
 }
@@ -86,16 +121,23 @@ Result<StepInput> InputOf(Planning& planning, const Planned& step) {
   for (const std::string& name : step.from) {
     const Planned& above = planning.Step(name);
     if (!above.IsAction()) continue;
-    return ConfigError(step.node->mark, fmt::format("step '{}' runs a statement and gives no rows; say from: which step '{}' reads", name, step.node->name));
+    return ConfigError(
+        step.node->mark,
+        fmt::format("step '{}' runs a statement and gives no rows; say from: which step '{}' reads",
+                    name, step.node->name));
   }
   if (step.from.empty()) {
-    return ConfigError(step.node->mark, fmt::format("step '{}' is the first and reads nothing; begin with an extract, or say from:", step.node->name));
+    return ConfigError(
+        step.node->mark,
+        fmt::format("step '{}' is the first and reads nothing; begin with an extract, or say from:",
+                    step.node->name));
   }
   if (step.from.size() == 1) return *planning.Step(step.from[0]).output;
   return Unite(planning, step);
 }
 
 Status PlanVerb(Planning& planning, Planned& step) {
+  TRY(CheckCut(step.node->body));
   TRY(CheckStepKeys(step));
   if (step.node->verb == "extract") {
     TRY(PlanExtract(planning, step));
@@ -108,28 +150,34 @@ Status PlanVerb(Planning& planning, Planned& step) {
   }
   if (step.IsAction()) return PlanAction(planning, step);
   const Verb* verb = Find(planning.verbs, step.node->verb);
-  if (verb == nullptr) return InternalError(fmt::format("the verb '{}' is not registered", step.node->verb));
+  if (verb == nullptr)
+    return InternalError(fmt::format("the verb '{}' is not registered", step.node->verb));
   std::vector<StepInput> inputs;
   if (!step.from.empty()) inputs.push_back(TRY(InputOf(planning, step)));
   for (const std::string& name : step.mentions) {
     if (planning.Step(name).IsAction()) {
-      return ConfigError(step.node->mark, fmt::format("step '{}' runs a statement and gives no rows", name));
+      return ConfigError(step.node->mark,
+                         fmt::format("step '{}' runs a statement and gives no rows", name));
     }
     inputs.push_back(*planning.Step(name).output);
   }
   TRY(CheckInputs(step, *verb, inputs));
-  const bool endless = std::any_of(inputs.begin(), inputs.end(), [](const StepInput& i) { return i.endless; });
+  const bool endless =
+      std::any_of(inputs.begin(), inputs.end(), [](const StepInput& i) { return i.endless; });
   LowerContext context = ContextOf(planning, step);
   context.on_row_error = TRY(RowErrors(planning, step, endless));
   const Node body = TRY(planning.values.Body(step.node->body, verb->facts));
   auto lowered = verb->lower(body, inputs, context);
   if (!lowered.ok()) return std::move(lowered).error().At(step.node->mark);
   if (lowered->reach == Reach::kWhole && endless) {
-    return ConfigError(step.node->mark, fmt::format("{} needs its whole input, and '{}' has no end; use window", step.node->verb,
-                                                    inputs.front().step));
+    return ConfigError(step.node->mark,
+                       fmt::format("{} needs its whole input, and '{}' has no end; use window",
+                                   step.node->verb, inputs.front().step));
   }
   step.reach = lowered->reach;
-  const auto carries = [&](std::string_view column) { return Find(lowered->rows->schema, column) != nullptr; };
+  const auto carries = [&](std::string_view column) {
+    return Find(lowered->rows->schema, column) != nullptr;
+  };
   step.output = StepInput{.step = step.node->name,
                           .rows = lowered->rows,
                           .endless = endless,

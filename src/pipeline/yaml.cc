@@ -1,5 +1,6 @@
-// The one file that knows the YAML library. Its events become nodes with places; what YAML offers beyond maps, lists
-// and scalars (anchors, aliases, tags, several documents) is refused, so that a file means what it looks like.
+// The one file that knows the YAML library. Its events become nodes with places; what YAML offers
+// beyond maps, lists and scalars (anchors, aliases, tags, several documents) is refused, so that a
+// file means what it looks like.
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -40,7 +41,8 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw Refusal{mark, "YAML aliases (*name) are not allowed; write the value again"};
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     RefuseAnchor(mark, anchor);
     RefuseTag(mark, tag);
     Node node = Make(mark, Node::Kind::kScalar);
@@ -72,16 +74,19 @@ class Builder : public YAML::EventHandler {
     return node;
   }
   static void RefuseAnchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (anchor != YAML::NullAnchor) throw Refusal{mark, "YAML anchors (&name) are not allowed; write the value again"};
+    if (anchor != YAML::NullAnchor)
+      throw Refusal{mark, "YAML anchors (&name) are not allowed; write the value again"};
   }
   static void RefuseTag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
     throw Refusal{mark, fmt::format("YAML tags ({}) are not allowed", EscapeControl(tag))};
   }
-  void Push(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
+  void Push(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            Node::Kind kind) {
     RefuseAnchor(mark, anchor);
     RefuseTag(mark, tag);
-    if (stack_.size() >= kMaxYamlDepth) throw Refusal{mark, fmt::format("more than {} levels of nesting", kMaxYamlDepth)};
+    if (stack_.size() >= kMaxYamlDepth)
+      throw Refusal{mark, fmt::format("more than {} levels of nesting", kMaxYamlDepth)};
     if (!stack_.empty() && stack_.back().node.IsMap() && !stack_.back().key) {
       throw Refusal{mark, "a key must be a plain name", kind == Node::Kind::kMap};
     }
@@ -103,7 +108,8 @@ class Builder : public YAML::EventHandler {
     } else if (!top.key) {
       if (!node.IsScalar()) throw Refusal{MarkOf(node), "a key must be a plain name"};
       if (top.node.Find(node.scalar) != nullptr) {
-        throw Refusal{MarkOf(node), fmt::format("the key '{}' is given twice", EscapeControl(node.scalar))};
+        throw Refusal{MarkOf(node),
+                      fmt::format("the key '{}' is given twice", EscapeControl(node.scalar))};
       }
       top.key = std::move(node);
     } else {
@@ -148,7 +154,9 @@ std::optional<std::pair<size_t, size_t>> UnquotedTemplate(std::string_view line)
       const size_t closed = line.find("}}", i);
       if (closed == std::string_view::npos) return std::nullopt;
       size_t end = closed + 2;
-      while (end < line.size() && std::string_view(" ,}]#").find(line[end]) == std::string_view::npos) ++end;
+      while (end < line.size() &&
+             std::string_view(" ,}]#").find(line[end]) == std::string_view::npos)
+        ++end;
       return std::pair(i, end);
     }
   }
@@ -161,10 +169,11 @@ std::optional<Error> TemplateError(std::string_view text, const std::string& fil
     const auto place = UnquotedTemplate(written);
     if (!place) continue;
     const auto [begin, end] = *place;
-    const std::string fixed =
-        written.substr(0, begin) + '"' + written.substr(begin, end - begin) + '"' + written.substr(end);
+    const std::string fixed = written.substr(0, begin) + '"' + written.substr(begin, end - begin) +
+                              '"' + written.substr(end);
     return ConfigError({file, at + 1, static_cast<int>(begin) + 1},
-                       fmt::format("an unquoted {{{{ }}}} begins a YAML map; quote it: {}", EscapeControl(Trim(fixed))));
+                       fmt::format("an unquoted {{{{ }}}} begins a YAML map; quote it: {}",
+                                   EscapeControl(Trim(fixed))));
   }
   return std::nullopt;
 }
@@ -174,11 +183,14 @@ Error SyntaxError(std::string_view text, const std::string& file, const YAML::Ex
   const Mark mark{file, error.mark.line + 1, error.mark.column + 1};
   const std::string line = LineAt(text, error.mark.line);
   const char at = error.mark.column >= 0 && static_cast<size_t>(error.mark.column) < line.size()
-                      ? line[static_cast<size_t>(error.mark.column)] : ' ';
+                      ? line[static_cast<size_t>(error.mark.column)]
+                      : ' ';
   if (at == '@' || at == '`') {
-    return ConfigError(mark, fmt::format("a plain value cannot begin with '{}'; put it in quotes", at));
+    return ConfigError(mark,
+                       fmt::format("a plain value cannot begin with '{}'; put it in quotes", at));
   }
-  if (at == '\t' || StartsWith(line, "\t")) return ConfigError(mark, "a tab in the indentation; YAML takes spaces only");
+  if (at == '\t' || StartsWith(line, "\t"))
+    return ConfigError(mark, "a tab in the indentation; YAML takes spaces only");
   return ConfigError(mark, "not YAML: " + EscapeControl(error.msg));
 }
 
@@ -186,10 +198,12 @@ Error SyntaxError(std::string_view text, const std::string& file, const YAML::Ex
 
 Result<Node> ParseYaml(std::string_view text, const std::string& file) {
   if (text.size() > kMaxYamlBytes) {
-    return ConfigError({file, 0, 0}, fmt::format("{} of YAML; at most {}", FormatBytes(text.size()), FormatBytes(kMaxYamlBytes)));
+    return ConfigError({file, 0, 0}, fmt::format("{} of YAML; at most {}", FormatBytes(text.size()),
+                                                 FormatBytes(kMaxYamlBytes)));
   }
   if (!ValidUtf8(text)) return ConfigError({file, 0, 0}, "not UTF-8; save the file as UTF-8");
-  if (text.find('\0') != std::string_view::npos) return ConfigError({file, 0, 0}, "a NUL byte; this is not a text file");
+  if (text.find('\0') != std::string_view::npos)
+    return ConfigError({file, 0, 0}, "a NUL byte; this is not a text file");
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);

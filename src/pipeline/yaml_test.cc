@@ -29,23 +29,28 @@ TEST(YamlTest, UnquotedTemplateIsShownQuoted) {
   EXPECT_EQ(ErrorOf("a: 1\nday: {{ ds }}\n"),
             "p.yml:2:6: an unquoted {{ }} begins a YAML map; quote it: day: \"{{ ds }}\"");
   EXPECT_EQ(ErrorOf("load: { partition: { day: {{ ds }} } }\n"),
-            "p.yml:1:27: an unquoted {{ }} begins a YAML map; quote it: load: { partition: { day: \"{{ ds }}\" } }");
+            "p.yml:1:27: an unquoted {{ }} begins a YAML map; quote it: load: { partition: { day: "
+            "\"{{ ds }}\" } }");
   EXPECT_EQ(ErrorOf("path: {{ ds }}/a.csv\n"),
             "p.yml:1:7: an unquoted {{ }} begins a YAML map; quote it: path: \"{{ ds }}/a.csv\"");
   EXPECT_EQ(ErrorOf("day: {{ ds - INTERVAL 1 DAY }}\n"),
-            "p.yml:1:6: an unquoted {{ }} begins a YAML map; quote it: day: \"{{ ds - INTERVAL 1 DAY }}\"");
+            "p.yml:1:6: an unquoted {{ }} begins a YAML map; quote it: day: \"{{ ds - INTERVAL 1 "
+            "DAY }}\"");
 }
 
 TEST(YamlTest, RefusesWhatSurprises) {
   EXPECT_EQ(ErrorOf("a: 1\nb: 2\na: 3\n"), "p.yml:3:1: the key 'a' is given twice");
-  EXPECT_EQ(ErrorOf("a: &x 1\n"), "p.yml:1:4: YAML anchors (&name) are not allowed; write the value again");
+  EXPECT_EQ(ErrorOf("a: &x 1\n"),
+            "p.yml:1:4: YAML anchors (&name) are not allowed; write the value again");
   EXPECT_EQ(ErrorOf("a: *x\n").substr(0, 8), "p.yml:1:");
-  EXPECT_EQ(ErrorOf("a: !!int 1\n"), "p.yml:1:4: YAML tags (tag:yaml.org,2002:int) are not allowed");
+  EXPECT_EQ(ErrorOf("a: !!int 1\n"),
+            "p.yml:1:4: YAML tags (tag:yaml.org,2002:int) are not allowed");
   EXPECT_EQ(ErrorOf("a: @x\n"), "p.yml:1:4: a plain value cannot begin with '@'; put it in quotes");
   EXPECT_EQ(ErrorOf("a: 1\n---\nb: 2\n"), "p.yml:2:1: a second YAML document; a file holds one");
   EXPECT_EQ(ErrorOf("[a, b]: 1\n"), "p.yml:1:1: a key must be a plain name");
   EXPECT_EQ(ErrorOf("a: \xff\n"), "p.yml: not UTF-8; save the file as UTF-8");
-  EXPECT_EQ(ErrorOf(std::string(40, '[') + std::string(40, ']')), "p.yml:1:33: more than 32 levels of nesting");
+  EXPECT_EQ(ErrorOf(std::string(40, '[') + std::string(40, ']')),
+            "p.yml:1:33: more than 32 levels of nesting");
   EXPECT_EQ(ErrorOf(std::string(1 << 21, 'a')), "p.yml: 2.1 MB of YAML; at most 1 MB");
   EXPECT_EQ(ErrorOf("a: [1, 2\nb: 3\n").substr(0, 6), "p.yml:");
 }
