@@ -150,12 +150,25 @@ Complaint ReadComplaint(std::string_view message) {
 
 ErrorKind Classify(std::string_view message) { return ErrorFrom(message).kind; }
 
+// A message may show a whole record of the user's, however long.
+static std::string ShortenLines(std::string_view text) {
+  constexpr size_t kShown = 500;
+  std::vector<std::string> lines = Split(text, '\n');
+  for (std::string& line : lines) {
+    if (line.size() <= kShown) continue;
+    size_t end = kShown;
+    while (end > 0 && (line[end] & 0xC0) == 0x80) --end;
+    line = line.substr(0, end) + "…";
+  }
+  return Join(lines, "\n");
+}
+
 Error ErrorFrom(std::string_view message) {
   Error error;
   const Complaint complaint = ReadComplaint(message);
   if (ReadRaised(complaint.text, error)) return error;
   error.kind = KindOf(complaint);
-  error.message = Trim(complaint.text);
+  error.message = ShortenLines(Trim(complaint.text));
   if (error.kind == ErrorKind::kCancelled) return CancelledError();
   if (complaint.type == "Out of Memory")
     error.message += "\nraise 'memory' or let the run spill to disk";

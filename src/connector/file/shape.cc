@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kSampledFiles = 20;
 constexpr uint64_t kHeadBytes = 16;
+constexpr uint64_t kSniffedBytes = 4'000'000;
+constexpr uint64_t kMostLineBytes = 2'000'000;  // DuckDB's limit of a line
 
 std::string Quoted(const std::vector<std::string>& names) {
   std::string text;
@@ -49,6 +51,24 @@ Result<std::string> HeadOf(Files& files, const std::string& path) {
   std::string head(kHeadBytes, '\0');
   head.resize(TRY(file->ReadAt(0, head)));
   return head;
+}
+
+// The sniffer takes minutes over such a line, and then shows all of it.
+Status RefuseLongLine(Files& files, const ListedFile& file) {
+  if (file.size <= kMostLineBytes) return Ok();
+  std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
+  std::string sample(kSniffedBytes, '\0');
+  sample.resize(TRY(open->ReadAt(0, sample)));
+  size_t line = 1;
+  for (size_t from = 0; from < sample.size(); ++line) {
+    const size_t end = std::min(sample.find_first_of("\r\n", from), sample.size());
+    if (end - from > kMostLineBytes) {
+      return DataError(fmt::format("{}:{}: a line of more than {} bytes; is this a CSV file?", file.partition, line,
+                                   kMostLineBytes));
+    }
+    from = end + (sample.compare(end, 2, "\r\n") == 0 ? 2 : 1);
+  }
+  return Ok();
 }
 
 bool IsEmpty(const ListedFile& file, std::string_view head) {
@@ -127,6 +147,7 @@ Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const L
                                     const std::vector<std::string>& wanted, std::stop_token stop) {
   const std::string head = TRY(HeadOf(files, file.path));
   if (IsEmpty(file, head)) return format::CsvFacts{};
+  TRY(RefuseLongLine(files, file));
   return format::SniffCsv(session, file.path, head, wanted, stop);
 }
 
