@@ -56,6 +56,9 @@ class Source {
   virtual Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token stop) = 0;
   // Where the next range starts once this one is decided.
   virtual Position After(const Position& from, const Range& range) const = 0;
+  // The partitions that have rows after `position`, of a source with order and an end: until each of them has shown its first row
+  // event time stands still, because a row that is on time in its own partition is never late.
+  virtual std::vector<std::string> Unfinished(const Position& /*position*/) const { return {}; }
   // Ready to be read; again after a crash, with an old range. `columns`: the visible columns that are needed (empty: all).
   virtual Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token stop) = 0;
   // After reading, before the decision: is the source still as it was frozen? kRejected where not ("orders.csv changed while it was read").

@@ -364,6 +364,27 @@ Status Driver::CheckRejects(const Moved& moved) const {
   return Ok();
 }
 
+// W after the epoch. On bounded input a partition that has not shown a row yet holds event time back, one that is read to its end does not.
+Micros Driver::JoinWatermarks(const Epoch& epoch, const std::map<std::string, Micros>& partitions) {
+  if (epoch.final) return kAllTime;
+  auto now = world_.clock.Steady();
+  for (const auto& [partition, watermark] : partitions) watermarks_->Raise(partition, watermark, now);
+  if (flow_.endless) return watermarks_->Joined(now);
+  std::set<std::string> unfinished;
+  for (const PlannedExtract& extract : flow_.extracts) {
+    for (const std::string& partition : sources_.at(extract.step)->Unfinished(PositionOf(epoch.position, extract.step))) {
+      unfinished.insert(PartitionKey(extract.step, partition));
+    }
+  }
+  bool all_seen = true;
+  for (const std::string& partition : unfinished) all_seen = all_seen && partitions.contains(partition);
+  if (!all_seen) return watermarks_->joined();
+  for (const auto& [partition, watermark] : partitions) {
+    if (!unfinished.contains(partition)) watermarks_->Finish(partition);
+  }
+  return watermarks_->Joined(now);
+}
+
 Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   if (flow_.needs_intent) {
     Enter(EpochState::kIntend);
@@ -400,10 +421,7 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   std::map<std::string, Micros> before =
       Continues() ? last_->watermarks : std::map<std::string, Micros>{};
   auto joined = [&](const std::map<std::string, Micros>& partitions) {
-    if (epoch.final) return kAllTime;
-    for (const auto& [partition, watermark] : partitions)
-      watermarks_->Raise(partition, watermark, world_.clock.Steady());
-    return watermarks_->Joined(world_.clock.Steady());
+    return JoinWatermarks(epoch, partitions);
   };
   Mover mover(plan_, flow_, world_, options_, *work_);
   Moved moved = TRY(mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime, joined,
@@ -504,7 +522,7 @@ Status Driver::PublishStaged(std::stop_token stop) {
       continue;
     }
     std::vector<Landed> landed;
-    landings.push_back(TRY(placed.sink->Publish(lane_, placed.specs, landed, stop)
+    landings.push_back(TRY(placed.sink->Publish(lane_, placed.specs, i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
                                .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
     for (size_t k = 0; k < landed.size(); ++k) {
       outcome_.loads[placed.loads[k]].landed += landed[k];

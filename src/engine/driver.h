@@ -69,6 +69,7 @@ class Driver {
   bool AlreadyLoaded(const Epoch& epoch) const;
   bool DropLoaded(Range& range);
   bool Continues() const;
+  Micros JoinWatermarks(const Epoch& epoch, const std::map<std::string, Micros>& partitions);
   Status Run(const Epoch& epoch, std::stop_token stop);
   Status Hold(const Moved& moved, EpochId number,
               const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,

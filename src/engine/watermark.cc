@@ -17,6 +17,7 @@ Micros WatermarkJoin::Joined(std::chrono::nanoseconds at) {
   Micros greatest = kNoTime;
   for (const auto& [partition, watermark] : watermarks_) {
     greatest = std::max(greatest, watermark);
+    if (finished_.contains(partition)) continue;
     if (idle_after_ && at - spoken_[partition] > *idle_after_) continue;
     least = std::min(least.value_or(watermark), watermark);
   }

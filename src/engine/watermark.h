@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -23,8 +24,11 @@ class WatermarkJoin {
 
   // Wp of a partition, seen at the steady time `at`. A lower value than before is ignored.
   void Raise(const std::string& partition, Micros watermark, std::chrono::nanoseconds at);
+  // The partition has no more rows: it holds nobody back.
+  void Finish(const std::string& partition) { finished_.insert(partition); }
   // The joined watermark at the steady time `at`; kNoTime while nothing has been seen. Never falls.
   Micros Joined(std::chrono::nanoseconds at);
+  Micros joined() const { return joined_; }         // without looking again
   void Start(Micros joined) { joined_ = joined; }  // where a restart goes on
   const std::map<std::string, Micros>& partitions() const { return watermarks_; }
 
@@ -32,6 +36,7 @@ class WatermarkJoin {
   std::optional<Micros> idle_after_;
   std::map<std::string, Micros> watermarks_;
   std::map<std::string, std::chrono::nanoseconds> spoken_;
+  std::set<std::string> finished_;
   Micros joined_ = kNoTime;
 };
 

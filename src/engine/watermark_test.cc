@@ -39,6 +39,14 @@ TEST(WatermarkJoin, LeavesOutIdlePartitionsUntilTheySpeakAgain) {
   EXPECT_EQ(join.Joined(seconds(71)), Micros(350));
 }
 
+TEST(WatermarkJoin, AFinishedPartitionHoldsNobodyBack) {
+  WatermarkJoin join(std::nullopt);
+  join.Raise("a", Micros(100), seconds(0));
+  join.Raise("b", Micros(40), seconds(0));
+  join.Finish("b");
+  EXPECT_EQ(join.Joined(seconds(0)), Micros(100));
+}
+
 TEST(WatermarkJoin, GoesUpToTheGreatestWhenAllAreIdle) {
   WatermarkJoin join(seconds(60));
   join.Raise("a", Micros(100), seconds(0));

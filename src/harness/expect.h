@@ -14,8 +14,9 @@ namespace sluice::harness {
 enum class Order : unsigned char { kAny, kAsWritten };
 enum class Match : unsigned char {
   kExact,
-  kSubset
-};  // kSubset: keys that are not named do not count
+  kSubset,  // keys that are not named do not count
+  kSome,    // nor do surplus rows
+};
 
 // Both sides are JSON texts, one per row. Doubles compare to 1e-9 relative.
 std::string CompareRows(const std::vector<std::string>& expected,

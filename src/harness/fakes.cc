@@ -38,9 +38,9 @@ class FaultySink : public Sink {
                                          std::optional<EpochId> number) override {
     return Wrap(TRY(real_->Begin(lane, loads, visibility, number)));
   }
-  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::vector<Landed>& landed,
+  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number, std::vector<Landed>& landed,
                                            std::stop_token stop) override {
-    return Wrap(TRY(real_->Publish(lane, loads, landed, std::move(stop))));
+    return Wrap(TRY(real_->Publish(lane, loads, number, landed, std::move(stop))));
   }
   Status Sweep(const Lane& lane, EpochId decided) override { return real_->Sweep(lane, decided); }
   Status TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) override {

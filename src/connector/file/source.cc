@@ -82,6 +82,15 @@ class FileSource final : public Source {
     return after;
   }
 
+  std::vector<std::string> Unfinished(const Position& position) const override {
+    std::vector<std::string> names;
+    for (const ListedFile& file : listed_) {
+      const auto found = position.find(file.partition);
+      if (found == position.end() || ReadPosition(found->second).to != kEnd) names.push_back(file.partition);
+    }
+    return names;
+  }
+
   Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token stop) override {
     TRY(List());
     const Schema schema = TRY(Columns(session, stop));

@@ -163,6 +163,15 @@ class GeneratorSource final : public Source {
     return after;
   }
 
+  std::vector<std::string> Unfinished(const Position& position) const override {
+    std::vector<std::string> names;
+    for (uint64_t partition = 0; partition < shape_.partitions; ++partition) {
+      if (count_ && Begin(partition, position) >= RowsOf(partition, *count_)) continue;
+      names.push_back(fmt::format("generator/{}", partition));
+    }
+    return names;
+  }
+
   Result<Opened> Open(const Range& range, sql::Session&, std::stop_token) override {
     std::vector<Part> parts;
     for (const Cut& cut : range.cuts) {

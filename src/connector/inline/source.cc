@@ -155,6 +155,14 @@ class InlineSource final : public Source {
     return after;
   }
 
+  std::vector<std::string> Unfinished(const Position& position) const override {
+    std::vector<std::string> names;
+    for (const Partition& partition : partitions_) {
+      if (Begin(partition, position) < partition.rows.size()) names.push_back(partition.name);
+    }
+    return names;
+  }
+
   Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token) override {
     TRY(Declare(session));
     std::vector<Part> parts;
