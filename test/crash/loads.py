@@ -8,14 +8,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import rig  # noqa: E402
 from rig import expect, expect_equal  # noqa: E402
 
+WORD = 2**64 - 1
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"]
 
 
 def row(seed, i):
     """id, day, amount in cents, note."""
-    mixed = (i * 0x9E3779B97F4A7C15 + seed * 0xC2B2AE3D27D4EB4F) & (2**64 - 1)
+    mixed = (i * 0x9E3779B97F4A7C15 + seed * 0xC2B2AE3D27D4EB4F) & WORD
     mixed ^= mixed >> 29
-    mixed = (mixed * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    mixed = (mixed * 0xBF58476D1CE4E5B9) & WORD
     mixed ^= mixed >> 32
     return i, DAYS[mixed % 5], mixed // 7 % 1_000_000, f"n{mixed:016x}"
 
@@ -203,25 +204,27 @@ steps:
     window: {{ tumbling: 1m, by: key, select: {{ n: count(*), ids: sum(i), top: max(i) }} }}
   out: {{ load: {{ into: warehouse, table: target, mode: append }} }}
 """)
-        project.pipeline("raw", f"""
-steps:
-  events:
-    extract: {{ from: generator, count: {self.rows}, partitions: {self.partitions}, keys: {self.keys}, seed: {self.seed},
-               every: 500ms, disorder: {self.disorder}s }}
-  out: {{ load: {{ into: file, path: raw.csv, mode: overwrite }} }}
-""")
-        done = project.sluice("run", "raw")
-        expect_equal(done.code, 0, f"exit code of the run that writes the input\n{done.text}")
         self.compute(project)
+
+    def events(self):
+        """What the generator gives, computed once more: row, partition, key, time."""
+        def mix(x):  # splitmix64
+            x = (x + 0x9E3779B97F4A7C15) & WORD
+            x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+            x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
+            return x ^ (x >> 31)
+
+        start = 1_767_225_600_000_000  # 2026-01-01
+        key_seed, time_seed = mix(self.seed * 4 + 2), mix(self.seed * 4 + 4)
+        for i in range(self.rows):
+            key = mix(key_seed ^ i) * self.keys >> 64
+            late = mix(time_seed ^ i) * (self.disorder * 1_000_000 + 1) >> 64
+            yield i, i % self.partitions, key, start + i * 500_000 - late
 
     def compute(self, project):
         size = 60_000_000
         high, wanted, late = {}, {}, 0
-        for i, partition, key, ts in rig.query(":memory:", f"""
-                SELECT i, partition, key, epoch_us(ts) FROM read_csv('{project.folder}/raw.csv', header=true,
-                  columns={{'i':'BIGINT','partition':'INTEGER','key':'BIGINT','value':'DOUBLE','ts':'TIMESTAMP'}})
-                ORDER BY partition, i"""):
-            ts, i = int(ts), int(i)
+        for i, partition, key, ts in self.events():
             high[partition] = max(high.get(partition, ts), ts)
             start = ts - ts % size
             if start + size <= high[partition] - self.bound * 1_000_000:

@@ -71,7 +71,7 @@ def json_of_a_run(project):
 
 
 def json_of_an_interval(project):
-    pipeline = 'schedule: { cron: "0 6 * * *", interval: day }\n' + PIPELINE.replace("amount > 0", "amount > 0 AND {{ ds }} IS NOT NULL")
+    pipeline = 'schedule: { cron: "0 6 * * *", interval: day }\n' + PIPELINE.replace("{ filter: amount > 0 }", "{ filter: \"amount > 0 AND {{ ds }} IS NOT NULL\" }")
     done = orders(project, pipeline).sluice("run", "orders", "--date", "2026-03-01", "--output", "json")
     expect_equal(done.code, 0, f"exit code\n{done.text}")
     interval = done.json()["interval"]
@@ -107,9 +107,9 @@ def exit_code_3_where_rows_are_rejected(project):
     expect_equal(done.code, 0, "exit code of dead-letters")
     expect_in("'two'", done.out)
     expect_in("'lots'", done.out)
-    expect_in("orders.csv:3", done.out)
     listed = [json.loads(line) for line in project.sluice("dead-letters", "list", "--output", "json").out.splitlines()]
-    expect_equal({(letter["line"], letter["original"]) for letter in listed}, {(3, "two,FR,20"), (4, "3,IT,lots")}, "the letters")
+    originals = [json.loads(letter["original"]) for letter in listed]
+    expect_equal({(row["id"], row["amount"]) for row in originals}, {("two", "20"), ("3", "lots")}, "the rows as they came")
     shown = project.sluice("dead-letters", "show", str(listed[0]["id"]))
     expect_in(listed[0]["original"], shown.out, "dead-letters show")
     expect_equal(project.sluice("dead-letters", "show", "99").code, 2, "exit code for an unknown letter")
@@ -193,7 +193,7 @@ def found_from_a_subfolder(project):
 
 
 def parameters(project):
-    orders(project, "params: { least: { type: double, default: 5 } }\n" + PIPELINE.replace("amount > 0", "amount > {{ params.least }}"))
+    orders(project, "params: { least: { type: double, default: 5 } }\n" + PIPELINE.replace("{ filter: amount > 0 }", '{ filter: "amount > {{ params.least }}" }'))
     expect_equal(project.sluice("run", "orders", "--param", "least=15").code, 0, "a run with a parameter")
     expect_equal(project.query("SELECT id FROM orders"), [["2"]], "rows above 15")
     done = project.sluice("run", "orders", "--param", "leest=15")
@@ -235,12 +235,12 @@ def copy_where_and_select(project):
 
 def copy_modes_and_keys(project):
     project.write("orders.csv", ORDERS)
-    project.write("more.csv", "id,country,amount\n2,FR,99\n5,ES,5\n")
+    project.write("more.csv", "id,country,amount\n2,FR,99.4\n5,ES,5.25\n")
     expect_equal(project.sluice("copy", "orders.csv", "w.duckdb:orders").code, 0, "the first copy")
     done = project.sluice("copy", "more.csv", "w.duckdb:orders", "--mode", "upsert", "--key", "id")
     expect_equal(done.code, 0, f"exit code of the upsert\n{done.text}")
-    expect_equal(query(project.folder / "w.duckdb", "SELECT id, CAST(amount AS integer) FROM orders ORDER BY id"),
-                 [["1", "11"], ["2", "99"], ["3", "0"], ["4", "7"], ["5", "5"]], "the rows")
+    expect_equal(query(project.folder / "w.duckdb", "SELECT id, amount FROM orders ORDER BY id"),
+                 [["1", "10.5"], ["2", "99.4"], ["3", "0.0"], ["4", "7.25"], ["5", "5.25"]], "the rows")
     done = project.sluice("copy", "more.csv", "w.duckdb:orders", "--mode", "upsert")
     expect_equal(done.code, 2, "exit code without a key")
     expect_in("key", done.err)

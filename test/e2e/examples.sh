@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Runs every example under examples/patterns through the real command line, in a copy, and asserts what it left.
+# SLUICE names the binary (default build/release/sluice); with words only the examples whose names contain one of them.
+set -u
+here=$(cd "$(dirname "$0")/../.." && pwd)
+SLUICE=$(realpath "${SLUICE:-$here/build/release/sluice}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 example=
+
+pass() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); printf 'FAILED %s: %s\n' "$example" "$1"; }
+equal() { if [ "$2" == "$3" ]; then pass; else fail "$1"$'\n  - '"$3"$'\n  + '"$2"; fi; }
+has() { if [[ "$2" == *"$3"* ]]; then pass; else fail "$1: '$3' does not occur in:"$'\n'"$2"; fi; }
+
+# run CODE PIPELINE WORDS…: a run, its exit code, and its words in $said.
+run() {
+  local code=$1
+  shift
+  said=$("$SLUICE" run "$@" 2>&1)
+  local got=$?
+  if [ "$got" == "$code" ]; then pass; else fail "exit code of run $*: $got, not $code"$'\n'"$said"; fi
+}
+# rows SELECT: its rows as CSV without a header, one line each, read from the warehouse by `sluice copy` of a query's table.
+rows() { "$SLUICE" copy "warehouse.duckdb:$1" rows.csv --mode overwrite ${2:+--select "$2"} >copy.log 2>&1 || cat copy.log
+         [ -f rows.csv ] && tail -n +2 rows.csv | sort; rm -f rows.csv; }
+begin() { example=$1; mkdir -p "$work/$1"; cp -r "$here/examples/patterns/$1/." "$work/$1"; cd "$work/$1" || exit 1; }
+own_tests() { out=$("$SLUICE" test tests 2>&1) && pass || fail "its own tests"$'\n'"$out"; }
+
+p1_partition_replacement() {
+  run 0 raw_orders
+  run 0 daily_revenue --date 2025-06-01
+  run 0 daily_revenue --date 2025-06-02
+  local both=$'2025-06-01,books,20.00,2\n2025-06-01,games,30.00,1\n2025-06-02,books,5.25,1\n2025-06-02,games,15.00,1'
+  equal "two days" "$(rows analytics.daily_revenue)" "$both"
+  run 0 daily_revenue --date 2025-06-01
+  run 0 daily_revenue --date 2025-06-01 --again
+  equal "run again" "$(rows analytics.daily_revenue)" "$both"
+  sed -i 's/^1,2025-06-01,10,books,12.50/1,2025-06-01,10,books,2.50/; /^3,/d' data/orders.csv
+  rm -rf .sluice warehouse.duckdb
+  run 0 raw_orders
+  run 0 daily_revenue --date 2025-06-01
+  equal "other orders, another warehouse" "$(rows analytics.daily_revenue)" "2025-06-01,books,10.00,2"
+}
+
+p2_merge() {
+  run 0 raw_orders
+  run 0 customer_metrics --date 2025-06-01
+  equal "the first day" "$(rows analytics.customer_metrics)" $'10,2,42.50,2025-06-01\n11,1,7.50,2025-06-01'
+  run 0 customer_metrics --date 2025-06-02 --output json
+  has "one updated" "$said" '"updated":1'
+  has "one inserted" "$said" '"inserted":1'
+  local merged=$'10,1,5.25,2025-06-02\n11,1,7.50,2025-06-01\n12,1,15.00,2025-06-02'
+  equal "merged" "$(rows analytics.customer_metrics)" "$merged"
+  run 0 customer_metrics --date 2025-06-02 --again
+  equal "merged again" "$(rows analytics.customer_metrics)" "$merged"
+}
+
+p4_backfill() {
+  for day in 2025-06-03 2025-06-01 2025-06-02; do run 0 daily_revenue --date $day; done
+  local all=$'2025-06-01,11,2\n2025-06-02,22,2\n2025-06-03,33,2'
+  equal "three days" "$(rows daily_revenue)" "$all"
+  for day in 2025-06-01 2025-06-02 2025-06-03; do
+    run 0 daily_revenue --date $day
+    has "$day was done" "$said" "already loaded"
+  done
+  equal "three days, twice" "$(rows daily_revenue)" "$all"
+  sed -i 's/^3,2025-06-02,20/3,2025-06-02,200/' data/2025-06-02.csv
+  run 0 daily_revenue --date 2025-06-02 --again
+  equal "one day, corrected" "$(rows daily_revenue)" $'2025-06-01,11,2\n2025-06-02,202,2\n2025-06-03,33,2'
+  run 1 daily_revenue --date 2025-06-09
+  has "a day without a file" "$said" "data/2025-06-09.csv"
+  equal "after a failed day" "$(rows daily_revenue | wc -l)" 3
+}
+
+p11_at_least_once() {
+  run 0 events
+  local events=$'e1,5\ne2,7\ne3,2'
+  equal "each event once" "$(rows events event_id,amount)" "$events"
+  run 0 events
+  has "a second run" "$said" "already loaded"
+  cp data/events-1.ndjson data/events-3.ndjson
+  run 0 events
+  equal "a whole file delivered again" "$(rows events event_id,amount)" "$events"
+}
+
+a6_idempotent_load() {
+  run 0 load_sales --date 2025-06-01
+  local first
+  first=$(rows daily_sales)
+  equal "loaded" "$first" $'2025-06-01,books,20.00,2\n2025-06-01,games,30.00,1'
+  run 0 load_sales --date 2025-06-01
+  has "the second run" "$said" "already loaded"
+  equal "the second run" "$(rows daily_sales)" "$first"
+  run 0 load_sales --date 2025-06-01 --again
+  equal "--again" "$(rows daily_sales)" "$first"
+}
+
+d4_load_modes() {
+  for mode in insert upsert replace; do run 3 $mode; done
+  for table in inserted upserted replaced; do equal "$table" "$(rows $table)" $'1,Ann,41\n3,Cem,29'; done
+  has "the dead letter" "$("$SLUICE" dead-letters list 2>&1)" "customers-1.csv:3"
+  printf 'id,name,age\n3,Can,30\n4,Dee,18\n' >data/customers-2.csv
+  run 1 insert
+  has "the key that is there" "$said" "3"
+  equal "nothing of a refused insert" "$(rows inserted)" $'1,Ann,41\n3,Cem,29'
+  for mode in upsert replace; do run 0 $mode; done
+  for table in upserted replaced; do equal "$table, second file" "$(rows $table)" $'1,Ann,41\n3,Can,30\n4,Dee,18'; done
+  run 3 files
+  equal "the csv file" "$(head -1 out/customers.csv; tail -n +2 out/customers.csv | sort)" $'id,name,age\n1,Ann,41\n3,Can,30\n3,Cem,29\n4,Dee,18'
+  "$SLUICE" copy 'out/lake/*.parquet' lake.csv >/dev/null 2>&1
+  equal "the Parquet files" "$(tail -n +2 lake.csv | sort)" $'1,Ann,41\n3,Can,30\n3,Cem,29\n4,Dee,18'
+}
+
+d3_transforms() {
+  run 0 sales --output json
+  has "rows of the filter" "$said" '"name":"paid","verb":"filter","rows_in":5,"rows_out":4,"filtered":1'
+  has "rows of the aggregate" "$said" '"name":"by_country","verb":"aggregate","rows_in":4,"rows_out":3'
+  equal "by country and segment" "$(rows sales)" \
+    $'de,gold,42.50,21.25,12.50,30.00,2,1\nde,none,5.00,5.0,5.00,5.00,1,1\nfr,silver,7.50,7.5,7.50,7.50,1,1'
+}
+
+for folder in "$here"/examples/patterns/*/; do
+  name=$(basename "$folder")
+  if [ $# -gt 0 ]; then
+    wanted=
+    for word in "$@"; do [[ "$name" == *"$word"* ]] && wanted=1; done
+    [ -n "$wanted" ] || continue
+  fi
+  begin "$name"
+  if declare -F "$name" >/dev/null; then "$name"; else fail "no outcome is asserted for it in test/e2e/examples.sh"; fi
+  own_tests
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" == 0 ]
