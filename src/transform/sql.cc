@@ -36,10 +36,27 @@ bool ReadsOutside(const std::string& function) {
   return StartsWith(function, "read_") || kOthers.contains(function);
 }
 
+// Cuts the semicolon at the end, with what comments follow it: the text goes into a subquery.
+void CutEnd(std::string& text) {
+  size_t last = std::string::npos;  // of what is neither blank nor comment
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text.compare(at, 2, "--") == 0) {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (text.compare(at, 2, "/*") == 0) {
+      at = std::min(text.find("*/", at + 2), text.size() - 2) + 1;
+    } else if (text[at] == '\'' || text[at] == '"') {
+      last = at = std::min(text.find(text[at], at + 1), text.size() - 1);
+    } else if (std::string_view(" \t\r\n").find(text[at]) == std::string_view::npos) {
+      last = at;
+    }
+  }
+  if (last != std::string::npos && text[last] == ';') text.resize(last);
+}
+
 Result<Query> ReadQuery(const Written& written, LowerContext& context) {
   Query query{.expanded = TRY(context.expand(written)), .facts = {}};
   std::string& text = query.expanded.sql;
-  for (text = Trim(text); EndsWith(text, ";"); text = Trim(text)) text.pop_back();
+  CutEnd(text);
   int64_t offset = -1;
   auto facts = context.parser.Select(text, &offset);
   if (!facts.ok()) return PlaceError(facts.error(), written, offset);
