@@ -1,5 +1,6 @@
 // The table of contents of connectors. A new one is a folder, a function here, and a line in BuiltinConnectors.
 #include "connector/duckdb/connector.h"
+#include "connector/file/sink.h"
 #include "connector/file/source.h"
 #include "connector/generator/source.h"
 #include "connector/inline/source.h"
@@ -16,6 +17,13 @@ Connector FileConnector() {
   file.extract_keys = {"path", "format", "allow_empty", "sample", "event_time", "out_of_order", "idle_after", "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
     return MakeFileSource(std::move(request), context.files, context.folder);
+  };
+  file.load_keys = {"path", "format", "compression", "renamed_from"};
+  file.sink = [](const Node*, const std::vector<Load>& loads, const ConnectorContext& context) {
+    return MakeFileSink(loads, context);
+  };
+  file.sink_key = [](const Node*, const LoadConfig& load, const std::string& folder) {
+    return "file:" + JoinPath(folder, load.path.text);
   };
   return file;
 }

@@ -22,6 +22,7 @@ struct Capabilities {
   Atomicity atomicity = Atomicity::kRecorded;
   std::vector<Mode> modes;
   std::string describe;      // for `plan`: "DuckDB file warehouse.duckdb"
+  bool one_publication = false;  // all epochs of a bounded run must be published as one (a single file)
 };
 
 // What the destination says it took: its own counts, never ours.
@@ -71,7 +72,8 @@ class Sink {  // the driver's thread
   virtual Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
                                                  std::optional<EpochId> number) = 0;
   // All staged rows of the lane -> targets; Commit makes them visible with the record. Its counts per load.
-  virtual Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads,
+  // `number` as for Begin.
+  virtual Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
                                                    std::vector<Landed>& landed, std::stop_token stop) = 0;
   // Takes away what a run that was killed left of this lane after `decided`; rolls a decided manifest forward. Idempotent.
   virtual Status Sweep(const Lane& lane, EpochId decided) = 0;

@@ -21,6 +21,7 @@ class DuckdbLanding final : public Landing {  // the driver's thread; owned by t
                 std::vector<Load> loads, Visibility visibility, EpochId epoch);
   ~DuckdbLanding() override;
 
+  const Lane& lane() const { return lane_; }
   EpochId epoch() const override { return epoch_; }
   sql::Session& session() override { return *session_; }
   Result<Landed> Write(size_t index, const std::string& select, const std::vector<sql::Bound>& bound,

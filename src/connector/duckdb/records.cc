@@ -130,9 +130,27 @@ Status Records::ForgetStagedAfter(sql::Session& session, const Lane& lane, Epoch
   return Ok();
 }
 
-Status Records::MarkTakenBack(sql::Session& session, const std::vector<EpochId>& epochs, EpochId by) const {
-  TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE epoch IN ({}) AND taken_back_by IS NULL",
-                                  Epochs(), by.value, NumberList(epochs))));
+Result<std::vector<EpochId>> Records::Of(sql::Session& session, const Lane& lane,
+                                         const std::vector<EpochId>& epochs) const {
+  const sql::Rows rows = TRY(session.Query(
+      fmt::format("SELECT epoch FROM {} WHERE {} AND taken_back_by IS NULL AND epoch IN ({}) ORDER BY epoch", Epochs(), kOfLane,
+                  NumberList(epochs)),
+      BindLane(lane)));
+  std::vector<EpochId> found;
+  for (const auto& row : rows.rows) found.push_back({std::stoll(row[0].text)});
+  return found;
+}
+
+Result<bool> Records::Shared(sql::Session& session, const std::vector<EpochId>& epochs) const {
+  return TRY(QueryNumber(session, fmt::format("SELECT count(*) FROM (SELECT epoch FROM {} WHERE epoch IN ({}) GROUP BY epoch "
+                                              "HAVING count(DISTINCT (project, pipeline, flow, \"interval\")) > 1)",
+                                              Epochs(), NumberList(epochs)))) > 0;
+}
+
+Status Records::MarkTakenBack(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs, EpochId by) const {
+  TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE {} AND epoch IN ({})", Epochs(), by.value, kOfLane,
+                                  NumberList(epochs)),
+                      BindLane(lane)));
   return Ok();
 }
 

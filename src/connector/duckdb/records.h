@@ -32,7 +32,10 @@ class Records {  // one thread
   // kRejected where a run of the lane with a higher fence has committed; kTransient where one commits at the same time.
   Status Insert(sql::Session& session, const EpochRecord& record, const std::vector<std::string>& targets, Micros now) const;
   Status ForgetStagedAfter(sql::Session& session, const Lane& lane, EpochId decided) const;
-  Status MarkTakenBack(sql::Session& session, const std::vector<EpochId>& epochs, EpochId by) const;
+  // Those of `epochs` that the lane has here and that nobody took back; whether another lane has one of the same number.
+  Result<std::vector<EpochId>> Of(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs) const;
+  Result<bool> Shared(sql::Session& session, const std::vector<EpochId>& epochs) const;
+  Status MarkTakenBack(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs, EpochId by) const;
 
   // Rows that landings can fight for; outside of a transaction.
   Status EnsureClaims(sql::Session& session, const std::vector<std::string>& names) const;

@@ -106,9 +106,9 @@ Result<std::unique_ptr<Landing>> DuckdbSink::Begin(const Lane& lane, const std::
   return std::unique_ptr<Landing>(TRY(Start(lane, loads, visibility, number)));
 }
 
-Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane, const std::vector<Load>& loads,
-                                                     std::vector<Landed>& landed, std::stop_token stop) {
-  auto landing = TRY(Start(lane, loads, Visibility::kTarget, std::nullopt));
+Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
+                                           std::vector<Landed>& landed, std::stop_token stop) {
+  auto landing = TRY(Start(lane, loads, Visibility::kTarget, number));
   landed = TRY(landing->PublishStaged(std::move(stop)));
   return std::unique_ptr<Landing>(std::move(landing));
 }
@@ -126,16 +126,15 @@ Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
 }
 
 Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) {
-  if (epochs.empty()) return Ok();
   sql::Session& session = landing.session();
-  const int64_t shared = TRY(QueryNumber(
-      session, fmt::format("SELECT count(*) FROM (SELECT epoch FROM {} WHERE epoch IN ({}) GROUP BY epoch HAVING "
-                           "count(DISTINCT (project, pipeline, flow, \"interval\")) > 1)",
-                           file_.Quoted("main", "_sluice_epochs"), NumberList(epochs))));
-  if (shared > 0) {
+  // Of this sink's Begin. Numbers that another sink gave out may stand for epochs of other lanes here.
+  const Lane& lane = static_cast<DuckdbLanding&>(landing).lane();
+  const std::vector<EpochId> ours = TRY(records_.Of(session, lane, epochs));
+  if (ours.empty()) return Ok();
+  if (TRY(records_.Shared(session, ours))) {
     return RejectedError(fmt::format("taking back epochs {} in '{}': other pipelines have epochs of the same number there, "
                                      "so their rows cannot be told apart; delete the rows by hand",
-                                     NumberList(epochs), file_.shown()));
+                                     NumberList(ours), file_.shown()));
   }
   for (const Load& load : loads) {
     if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
@@ -147,9 +146,9 @@ Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads, co
                                        load.target, kEpochColumn));
     }
     TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted, QuoteIdentifier(kEpochColumn),
-                                    NumberList(epochs))));
+                                    NumberList(ours))));
   }
-  return records_.MarkTakenBack(session, epochs, landing.epoch());
+  return records_.MarkTakenBack(session, lane, ours, landing.epoch());
 }
 
 }  // namespace sluice::duckdb

@@ -24,8 +24,8 @@ class DuckdbSink final : public Sink {  // the driver's thread; outlives its lan
   Result<std::vector<LoadedRange>> Loaded(const Lane& lane) override;
   Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
                                          std::optional<EpochId> number) override;
-  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::vector<Landed>& landed,
-                                           std::stop_token stop) override;
+  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
+                                           std::vector<Landed>& landed, std::stop_token stop) override;
   Status Sweep(const Lane& lane, EpochId decided) override;
   Status TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) override;
 

@@ -86,7 +86,7 @@ class DuckdbSinkTest : public testing::Test {
   }
   Landed DoPublish(const Load& load) {
     std::vector<Landed> landed;
-    auto landing = Must(sink_->Publish(lane_, {load}, landed, kNever));
+    auto landing = Must(sink_->Publish(lane_, {load}, std::nullopt, landed, kNever));
     Must(landing->Commit(RecordOf(lane_, landing->epoch())));
     return landed.at(0);
   }
@@ -317,7 +317,7 @@ TEST_F(DuckdbSinkTest, APublicationThatIsDroppedStaysPending) {
   StageRows(load, "(2,'2026-01-01','b')");
   {
     std::vector<Landed> landed;
-    auto landing = Must(sink_->Publish(lane_, {load}, landed, kNever));
+    auto landing = Must(sink_->Publish(lane_, {load}, std::nullopt, landed, kNever));
   }
   Reopen();
   EXPECT_EQ(Content("id"), "1");

@@ -1,0 +1,355 @@
+#include "connector/file/sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "connector/file/manifest.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kStagedFormat = "(FORMAT parquet)";
+
+// Where a load writes, made exact.
+struct Place {
+  std::string shown;       // as the user wrote it
+  std::string folder;
+  std::string file;        // empty: the folder gets one file per epoch
+  std::string extension, copy_options;
+};
+
+std::string CopyOptions(const std::string& format, const std::string& compression) {
+  if (format == "csv") return "(FORMAT csv, HEADER true)";
+  if (format == "ndjson") return "(FORMAT json)";
+  const std::string codec = compression == "auto" || compression.empty() ? "snappy"
+                            : compression == "none"                      ? "uncompressed"
+                                                                         : compression;
+  return fmt::format("(FORMAT parquet, COMPRESSION {})", codec);
+}
+
+Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
+  if (!ValidUtf8(load.target) || load.target.find('\0') != std::string::npos) {
+    return ConfigError(load.mark, fmt::format("the path '{}' is not valid UTF-8", EscapeControl(load.target)));
+  }
+  if (load.target.find_first_of("*?") != std::string::npos) {
+    return ConfigError(load.mark, fmt::format("'{}': a load writes one file, or a folder that ends in '/'; wildcards are for "
+                                              "reading", load.target));
+  }
+  const std::string format = TRY(FormatOfTarget(load));
+  const bool parquet = format == "parquet";
+  if (!parquet && !load.compression.empty() && load.compression != "auto" && load.compression != "none") {
+    return ConfigError(load.mark, fmt::format("compression '{}' is for parquet, '{}' is {}; leave it out", load.compression,
+                                              load.target, format));
+  }
+  const std::string path = JoinPath(project_folder, load.target);
+  Place place{.shown = load.target, .folder = ParentFolder(path), .file = FileName(path), .extension = format,
+              .copy_options = CopyOptions(format, load.compression)};
+  if (EndsWith(path, "/")) {
+    place.folder = path;
+    while (place.folder.size() > 1 && EndsWith(place.folder, "/")) place.folder.pop_back();
+    place.file.clear();
+  }
+  return place;
+}
+
+std::string ColumnList(const Load& load) {
+  std::vector<std::string> names;
+  for (const Column& column : Visible(load.schema)) names.push_back(QuoteIdentifier(column.name));
+  return Join(names, ", ");
+}
+
+class FileLanding final : public Landing {  // owns its temporary file until the decision
+ public:
+  FileLanding(std::unique_ptr<sql::Session> session, Files& files, Place place, Load load, ManifestStore store, Lane lane,
+              Visibility visibility, EpochId epoch, bool allocated)
+      : session_(std::move(session)), files_(files), place_(std::move(place)), load_(std::move(load)),
+        store_(std::move(store)), lane_(std::move(lane)), visibility_(visibility), epoch_(epoch), allocated_(allocated) {}
+
+  ~FileLanding() override {
+    (void)session_->Rollback();
+    if (!decided_) (void)files_.Remove(store_.Full(Written()));
+    if (allocated_) store_.Release(epoch_);
+    store_.RemoveIfEmpty();
+  }
+
+  EpochId epoch() const override { return epoch_; }
+  sql::Session& session() override { return *session_; }
+
+  Result<Landed> Write(size_t index, const std::string& select, const std::vector<sql::Bound>& bound,
+                       std::stop_token stop) override {
+    if (index != 0 || written_) return InternalError("a file takes one load, written once per epoch");
+    if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
+    const std::string path = store_.Full(Written());
+    const std::string options =
+        visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
+    auto rows = session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}", ColumnList(load_), select,
+                                              QuoteLiteral(path), options),
+                                  bound, stop);
+    if (!rows.ok()) return Failed(std::move(rows).error());
+    written_ = true;
+    // COPY does not sync what it writes.
+    TRY(files_.Sync(path).While(fmt::format("writing '{}'", place_.shown)));
+    rows_ = *rows;
+    Landed landed{.rows = *rows, .bytes = TRY(files_.Facts(path)).size};
+    if (visibility_ == Visibility::kTarget) landed.inserted = *rows;
+    return landed;
+  }
+
+  Result<uint64_t> Run(const std::string&, const std::vector<sql::Bound>&, std::stop_token) override {
+    return ConfigError(load_.mark, "a file runs no statements; `in` needs a database");
+  }
+
+  Status Commit(const EpochRecord& record) override {
+    if (record.epoch != epoch_ || record.lane != lane_) return InternalError("the record is of another epoch");
+    TRY(RefuseStaleFence(record));
+    Manifest manifest{.record = record, .renames = {}, .removes = removes_, .taken_back = taken_back_};
+    if (visibility_ == Visibility::kTarget) TRY(AddRename(manifest));
+    auto done = store_.Decide(manifest);
+    decided_ = done.ok() || done.error().kind == ErrorKind::kUnsettled;
+    if (!done.ok()) return std::move(done).error().While(fmt::format("deciding epoch {} of '{}'", epoch_.value, place_.shown));
+    auto rolled = store_.RollForward(manifest);
+    if (!rolled.ok()) {
+      return UnsettledError(fmt::format("epoch {} of '{}' is decided, but its file could not be put in place ({}); the next run "
+                                        "does it", epoch_.value, place_.shown, rolled.error().message));
+    }
+    return Ok();
+  }
+
+  void Remove(std::string name) { removes_.push_back(std::move(name)); }
+  void TakeBack(const std::vector<EpochId>& epochs) { taken_back_ = epochs; }
+  const Lane& lane() const { return lane_; }
+
+ private:
+  std::string Written() const {
+    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_) : store_.LandingName(epoch_);
+  }
+
+  std::string FinalName() const {
+    if (!place_.file.empty()) return place_.file;
+    // A number that another sink gave out may be taken here by another lane.
+    const std::string lane = allocated_ ? "" : Fingerprint(lane_.Key()).substr(0, 8) + "-";
+    return fmt::format("part-{}{}.{}", lane, epoch_.value, place_.extension);
+  }
+
+  Status RefuseToAppend() {
+    if (load_.mode != Mode::kAppend || place_.file.empty() || !taken_back_.empty()) return Ok();
+    if (!files_.Exists(store_.Full(place_.file))) return Ok();
+    return RejectedError(fmt::format("append to one existing file '{}' would write all of it again: use a folder path "
+                                     "('{}/') that gets one file per epoch, or mode: overwrite",
+                                     place_.shown, FileStem(place_.shown)))
+        .At(load_.mark);
+  }
+
+  Status AddRename(Manifest& manifest) {
+    if (!written_) return InternalError("an epoch was committed that nothing was written for");
+    const bool empty_part = place_.file.empty() && rows_ == 0;
+    if (empty_part) {
+      TRY(files_.Remove(store_.Full(Written())));
+    } else {
+      manifest.renames.emplace_back(Written(), FinalName());
+    }
+    return Ok();
+  }
+
+  Status RefuseStaleFence(const EpochRecord& record) {
+    const auto last = TRY(store_.Last());
+    if (!last || last->record.fence <= record.fence) return Ok();
+    return RejectedError(fmt::format("committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, ours "
+                                     "{}); nothing was written, let that run finish",
+                                     epoch_.value, place_.shown, last->record.fence.value, record.fence.value));
+  }
+
+  Error Failed(Error error) const {
+    // A full disk does not empty itself: no retry.
+    for (const char* hopeless : {"No space left", "Permission denied", "Read-only file system", "Disk quota"}) {
+      if (error.message.find(hopeless) != std::string::npos) error.kind = ErrorKind::kRejected;
+    }
+    return std::move(error).While(fmt::format("writing '{}'", place_.shown));
+  }
+
+  std::unique_ptr<sql::Session> session_;
+  Files& files_;
+  const Place place_;
+  const Load load_;
+  ManifestStore store_;
+  const Lane lane_;
+  const Visibility visibility_;
+  const EpochId epoch_;
+  const bool allocated_;
+  bool written_ = false, decided_ = false;
+  uint64_t rows_ = 0;
+  std::vector<std::string> removes_;
+  std::vector<EpochId> taken_back_;
+};
+
+class FileSink final : public Sink {
+ public:
+  FileSink(Place place, Files& files, sql::Database& database)
+      : place_(std::move(place)), files_(files), database_(database) {}
+
+  Result<Capabilities> Describe() override {
+    return Capabilities{.atomicity = Atomicity::kRecorded,
+                        .modes = {Mode::kAppend, Mode::kOverwrite},
+                        .describe = fmt::format("{} {} ({})", place_.file.empty() ? "folder" : "file", place_.shown, place_.extension),
+                        .one_publication = !place_.file.empty()};
+  }
+
+  Result<std::optional<Schema>> Target(const Load&) override {
+    if (place_.file.empty() || place_.extension != "parquet") return std::optional<Schema>();
+    const std::string path = place_.folder + "/" + place_.file;
+    if (!files_.Exists(path)) return std::optional<Schema>();
+    const auto session = TRY(database_.Connect());
+    return std::optional<Schema>(TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
+  }
+
+  Status Prepare(const std::vector<Load>& loads, std::stop_token) override {
+    for (const Load& load : loads) TRY(CheckMode(load));
+    TRY(RefuseMany(loads));
+    return files_.MakeFolders(place_.folder).While(fmt::format("preparing '{}'", place_.shown));
+  }
+
+  Result<std::optional<EpochRecord>> Last(const Lane& lane) override {
+    const auto last = TRY(StoreOf(lane).Last());
+    if (!last) return std::optional<EpochRecord>();
+    return std::optional<EpochRecord>(last->record);
+  }
+
+  Result<std::vector<LoadedRange>> Loaded(const Lane& lane) override {
+    const ManifestStore store = StoreOf(lane);
+    std::vector<LoadedRange> loaded;
+    std::set<EpochId> taken_back;
+    for (const EpochId epoch : TRY(store.Epochs())) {
+      const Manifest manifest = TRY(store.Read(epoch));
+      taken_back.insert(manifest.taken_back.begin(), manifest.taken_back.end());
+      for (const auto& [step, range] : manifest.record.ranges) {
+        for (const Cut& cut : range.cuts) {
+          if (!cut.identity.empty()) loaded.push_back({cut.identity, manifest.record.fingerprint, epoch});
+        }
+      }
+    }
+    std::erase_if(loaded, [&](const LoadedRange& range) { return taken_back.contains(range.epoch); });
+    return loaded;
+  }
+
+  Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
+                                         std::optional<EpochId> number) override {
+    auto landing = TRY(Start(lane, loads, visibility, number));
+    if (visibility == Visibility::kTarget && loads[0].mode == Mode::kOverwrite) TRY(RemoveParts(*landing));
+    return std::unique_ptr<Landing>(std::move(landing));
+  }
+
+  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
+                                           std::vector<Landed>& landed, std::stop_token stop) override {
+    auto landing = TRY(Start(lane, loads, Visibility::kTarget, number));
+    if (loads[0].mode == Mode::kOverwrite) TRY(RemoveParts(*landing));
+    const ManifestStore store = StoreOf(lane);
+    std::vector<std::string> paths;
+    for (const EpochId epoch : TRY(store.Epochs())) {
+      const std::string name = store.StagedName(epoch);
+      if (!files_.Exists(store.Full(name))) continue;
+      paths.push_back(QuoteLiteral(store.Full(name)));
+      landing->Remove(name);
+    }
+    landed = {TRY(landing->Write(0, StagedRows(loads[0], paths), {}, std::move(stop)))};
+    return std::unique_ptr<Landing>(std::move(landing));
+  }
+
+  Status Sweep(const Lane& lane, EpochId decided) override {
+    ManifestStore store = StoreOf(lane);
+    // Epochs that were only staged and that the decider does not know never were.
+    for (const EpochId epoch : TRY(store.Epochs())) {
+      if (epoch > decided && !TRY(store.Read(epoch)).record.published) TRY(store.Forget(epoch));
+    }
+    return store.Sweep().While(fmt::format("clearing up '{}'", place_.shown));
+  }
+
+  Status TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) override {
+    if (epochs.empty()) return Ok();
+    auto& ours = static_cast<FileLanding&>(landing);  // of this sink's Begin
+    ours.TakeBack(epochs);
+    if (!place_.file.empty() || loads[0].mode != Mode::kAppend) return Ok();
+    const ManifestStore store = StoreOf(ours.lane());
+    const std::vector<EpochId> decided = TRY(store.Epochs());
+    for (const EpochId epoch : epochs) {
+      if (!std::binary_search(decided.begin(), decided.end(), epoch)) continue;
+      for (const auto& [from, to] : TRY(store.Read(epoch)).renames) ours.Remove(to);
+    }
+    return Ok();
+  }
+
+ private:
+  ManifestStore StoreOf(const Lane& lane) const { return ManifestStore(files_, place_.folder, lane, place_.file); }
+
+  Status RefuseMany(const std::vector<Load>& loads) const {
+    if (loads.size() == 1) return Ok();
+    return ConfigError(loads.empty() ? Mark{} : loads[1].mark,
+                       fmt::format("{} loads write '{}'; give each its own path", loads.size(), place_.shown));
+  }
+
+  Result<std::unique_ptr<FileLanding>> Start(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
+                                             std::optional<EpochId> number) {
+    TRY(RefuseMany(loads));
+    auto session = TRY(database_.Connect());
+    ManifestStore store = StoreOf(lane);
+    auto allocated = number ? Result<EpochId>(*number) : store.Allocate();
+    if (number) TRY(files_.MakeFolders(ParentFolder(store.Full(store.LandingName(*number)))));
+    if (!allocated.ok()) {
+      store.RemoveIfEmpty();
+      return std::move(allocated).error().While(fmt::format("writing '{}'", place_.shown));
+    }
+    TRY(session->Begin());
+    return std::make_unique<FileLanding>(std::move(session), files_, place_, loads[0], std::move(store), lane, visibility,
+                                         *allocated, !number);
+  }
+
+  // Overwriting a folder: what was loaded there before goes once the new file is there.
+  Status RemoveParts(FileLanding& landing) {
+    if (!place_.file.empty()) return Ok();
+    for (const EpochId epoch : TRY(StoreOf(landing.lane()).Epochs())) {
+      for (const auto& [from, to] : TRY(StoreOf(landing.lane()).Read(epoch)).renames) {
+        if (files_.Exists(place_.folder + "/" + to)) landing.Remove(to);
+      }
+    }
+    return Ok();
+  }
+
+  static std::string StagedRows(const Load& load, const std::vector<std::string>& paths) {
+    if (!paths.empty()) {
+      return fmt::format("SELECT * FROM read_parquet([{}], union_by_name = true)", Join(paths, ", "));
+    }
+    std::vector<std::string> columns;
+    for (const Column& column : Visible(load.schema)) {
+      columns.push_back(fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
+    }
+    return fmt::format("SELECT {} WHERE false", Join(columns, ", "));
+  }
+
+  const Place place_;
+  Files& files_;
+  sql::Database& database_;
+};
+
+}  // namespace
+
+Result<std::string> FormatOfTarget(const Load& load) {
+  if (!load.format.empty() && load.format != "auto") return load.format;
+  if (EndsWith(load.target, "/")) return std::string("parquet");
+  const std::string name = ToLower(load.target);
+  if (EndsWith(name, ".csv")) return std::string("csv");
+  if (EndsWith(name, ".parquet")) return std::string("parquet");
+  if (EndsWith(name, ".ndjson") || EndsWith(name, ".jsonl")) return std::string("ndjson");
+  return ConfigError(load.mark, fmt::format("'{}': the extension says no format; name it .csv, .ndjson, .jsonl or .parquet, or "
+                                            "set format: csv, ndjson or parquet", load.target));
+}
+
+Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads, const ConnectorContext& context) {
+  if (loads.empty()) return ConfigError({}, "a file runs no statements; `in` needs a database");
+  Place place = TRY(PlaceOf(loads[0], context.folder));
+  return std::unique_ptr<Sink>(std::make_unique<FileSink>(std::move(place), context.files, context.database));
+}
+
+}  // namespace sluice
