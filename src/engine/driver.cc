@@ -357,27 +357,34 @@ Status Driver::CheckRejects(const Moved& moved) const {
                static_cast<double>(rejected) > *plan_.max_rejects_share * static_cast<double>(read);
   if (many || share) {
     return RejectedError(
-        fmt::format("{} of {} rows were rejected, more than max_rejects allows; nothing was "
-                    "published. To see them: sluice preview {}",
-                    rejected, read, plan_.pipeline));
+        fmt::format("{} of {} rows were rejected, more than max_rejects: {} allows; nothing was "
+                    "published. The first: {}",
+                    rejected, read,
+                    many ? std::to_string(*plan_.max_rejects)
+                         : fmt::format("{:g}%", *plan_.max_rejects_share * 100),
+                    moved.letters.empty() ? "in an epoch before" : moved.letters.front().message));
   }
   return Ok();
 }
 
-// W after the epoch. On bounded input a partition that has not shown a row yet holds event time back, one that is read to its end does not.
+// W after the epoch. On bounded input a partition that has not shown a row yet holds event time
+// back, one that is read to its end does not.
 Micros Driver::JoinWatermarks(const Epoch& epoch, const std::map<std::string, Micros>& partitions) {
   if (epoch.final) return kAllTime;
   auto now = world_.clock.Steady();
-  for (const auto& [partition, watermark] : partitions) watermarks_->Raise(partition, watermark, now);
+  for (const auto& [partition, watermark] : partitions)
+    watermarks_->Raise(partition, watermark, now);
   if (flow_.endless) return watermarks_->Joined(now);
   std::set<std::string> unfinished;
   for (const PlannedExtract& extract : flow_.extracts) {
-    for (const std::string& partition : sources_.at(extract.step)->Unfinished(PositionOf(epoch.position, extract.step))) {
+    for (const std::string& partition :
+         sources_.at(extract.step)->Unfinished(PositionOf(epoch.position, extract.step))) {
       unfinished.insert(PartitionKey(extract.step, partition));
     }
   }
   bool all_seen = true;
-  for (const std::string& partition : unfinished) all_seen = all_seen && partitions.contains(partition);
+  for (const std::string& partition : unfinished)
+    all_seen = all_seen && partitions.contains(partition);
   if (!all_seen) return watermarks_->joined();
   for (const auto& [partition, watermark] : partitions) {
     if (!unfinished.contains(partition)) watermarks_->Finish(partition);
@@ -522,8 +529,11 @@ Status Driver::PublishStaged(std::stop_token stop) {
       continue;
     }
     std::vector<Landed> landed;
-    landings.push_back(TRY(placed.sink->Publish(lane_, placed.specs, i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
-                               .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
+    landings.push_back(
+        TRY(placed.sink
+                ->Publish(lane_, placed.specs,
+                          i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
+                .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
     for (size_t k = 0; k < landed.size(); ++k) {
       outcome_.loads[placed.loads[k]].landed += landed[k];
       rows += landed[k].rows;

@@ -73,6 +73,12 @@ Ref KeyedOf(const std::vector<Ref>& roots) {
   return nullptr;
 }
 
+// Types whose text is a JSON document.
+bool IsNested(const std::string& type) {
+  return EndsWith(type, "]") || StartsWith(type, "STRUCT(") || StartsWith(type, "MAP(") ||
+         StartsWith(type, "UNION(");
+}
+
 std::string StageName() {
   static std::atomic<uint64_t> last{
       0};  // names of in-memory tables only; unique within the process
@@ -165,14 +171,15 @@ Result<InputText> Mover::ScanText(Reading& reading, const PlannedExtract& extrac
     bool cast =
         !column.hidden && PhysicalOf(column.type) == Physical::kText && column.type != "VARCHAR";
     if (cast) {
-      std::string fails =
-          fmt::format("({} IS NOT NULL AND TRY_CAST({} AS {}) IS NULL)", name, name, column.type);
+      std::string value = fmt::format(
+          "TRY_CAST({} AS {})",
+          IsNested(column.type) ? fmt::format("TRY_CAST({} AS JSON)", name) : name, column.type);
+      std::string fails = fmt::format("({} IS NOT NULL AND {} IS NULL)", name, value);
       bad += (bad.empty() ? "" : " OR ") + fails;
       message += fmt::format(" WHEN {} THEN {} || left({}, 200) || {}", fails,
                              QuoteLiteral(fmt::format("column '{}': cannot read '", column.name)),
                              name, QuoteLiteral(fmt::format("' as {}", column.type)));
-      columns += fmt::format("{}TRY_CAST({} AS {}) AS {}", columns.empty() ? "" : ", ", name,
-                             column.type, name);
+      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", value, name);
     } else {
       columns += (columns.empty() ? "" : ", ") + name;
     }

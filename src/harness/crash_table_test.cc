@@ -1,5 +1,5 @@
-// The crash table of docs/architecture.md, row by row: a process is killed with SIGKILL there, another one goes on, and every row
-// and letter is there once.
+// The crash table of docs/architecture.md, row by row: a process is killed with SIGKILL there,
+// another one goes on, and every row and letter is there once.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ steps:
 )";
 constexpr char kOrders[] =
     "{\"id\":1,\"amount\":\"1\"}\n{\"id\":2,\"amount\":\"x\"}\n{\"id\":3,\"amount\":\"3\"}\n"
-    "{\"id\":4,\"amount\":\"4\"}\n{\"id\":5,\"amount\":\"y\"}\n{\"id\":6,\"amount\":\"6\"}\n{\"id\":7,\"amount\":\"7\"}\n";
+    "{\"id\":4,\"amount\":\"4\"}\n{\"id\":5,\"amount\":\"y\"}\n{\"id\":6,\"amount\":\"6\"}\n{"
+    "\"id\":7,\"amount\":\"7\"}\n";
 
 constexpr char kWindow[] = R"(
 steps:
@@ -69,13 +70,16 @@ class CrashTable : public testing::Test {
     std::string name = "/tmp/sluice-crash-XXXXXX";
     folder_ = mkdtemp(name.data());
     scene_ = std::make_unique<Scene>(folder_, connectors_, verbs_);
-    Write("sluice.yml", "project: crash\nconnections:\n  warehouse: { type: duckdb, path: warehouse.duckdb }\n");
+    Write("sluice.yml",
+          "project: crash\nconnections:\n  warehouse: { type: duckdb, path: warehouse.duckdb }\n");
     Write("input/orders.ndjson", kOrders);
     Write("input/events.ndjson", kEvents);
   }
   ~CrashTable() override { std::filesystem::remove_all(folder_); }
 
-  void Write(const std::string& path, const std::string& text) { ASSERT_TRUE(scene_->Write(path, text).ok()); }
+  void Write(const std::string& path, const std::string& text) {
+    ASSERT_TRUE(scene_->Write(path, text).ok());
+  }
   void Pipeline(const std::string& text) { Write("pipelines/test.yml", text); }
 
   // A run in a process of its own, killed there.
@@ -89,7 +93,8 @@ class CrashTable : public testing::Test {
     }
     int status = 0;
     waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status)) << "the run came to its end before milestone " << NameOf(milestone) << " number " << nth;
+    ASSERT_TRUE(WIFSIGNALED(status))
+        << "the run came to its end before milestone " << NameOf(milestone) << " number " << nth;
   }
   RunReport Restart() { return scene_->Run({.limits = Limits{.rows = 3}}); }
   std::string One(const std::string& select) {
@@ -105,8 +110,10 @@ class CrashTable : public testing::Test {
     EXPECT_EQ(lines, (std::multiset<int64_t>{2, 5}));
   }
   void ExpectCounts() {
-    EXPECT_EQ(One("SELECT string_agg(concat_ws('|', window_start, k, n), ' ' ORDER BY window_start, k) FROM counts"),
-              "2026-01-01 00:00:00|a|1 2026-01-01 00:00:00|b|1 2026-01-01 00:01:00|a|1 2026-01-01 00:02:00|a|1 "
+    EXPECT_EQ(One("SELECT string_agg(concat_ws('|', window_start, k, n), ' ' ORDER BY "
+                  "window_start, k) FROM counts"),
+              "2026-01-01 00:00:00|a|1 2026-01-01 00:00:00|b|1 2026-01-01 00:01:00|a|1 2026-01-01 "
+              "00:02:00|a|1 "
               "2026-01-01 00:03:00|a|1 2026-01-01 00:05:00|b|1");
   }
 
@@ -117,7 +124,8 @@ class CrashTable : public testing::Test {
 };
 
 // Rows 1, 3-5 and 9-12 differ only in the milestone.
-class CrashOfRows : public CrashTable, public testing::WithParamInterface<std::pair<Milestone, int>> {};
+class CrashOfRows : public CrashTable,
+                    public testing::WithParamInterface<std::pair<Milestone, int>> {};
 
 TEST_P(CrashOfRows, LeavesEveryRowAndLetterOnce) {
   Pipeline(kRows);
@@ -129,12 +137,15 @@ TEST_P(CrashOfRows, LeavesEveryRowAndLetterOnce) {
 
 INSTANTIATE_TEST_SUITE_P(
     Rows, CrashOfRows,
-    testing::Values(std::pair(Milestone::kRecovered, 1), std::pair(Milestone::kFrozen, 1), std::pair(Milestone::kFrozen, 2),
-                    std::pair(Milestone::kMoving, 1), std::pair(Milestone::kMoving, 2), std::pair(Milestone::kMoved, 1),
-                    std::pair(Milestone::kMoved, 2), std::pair(Milestone::kLettersHeld, 1), std::pair(Milestone::kLettersHeld, 2),
-                    std::pair(Milestone::kDeciding, 1), std::pair(Milestone::kDeciding, 2), std::pair(Milestone::kDecided, 1),
-                    std::pair(Milestone::kDecided, 2), std::pair(Milestone::kNoted, 1), std::pair(Milestone::kNoted, 2),
-                    std::pair(Milestone::kReleased, 1), std::pair(Milestone::kReleased, 3)),
+    testing::Values(std::pair(Milestone::kRecovered, 1), std::pair(Milestone::kFrozen, 1),
+                    std::pair(Milestone::kFrozen, 2), std::pair(Milestone::kMoving, 1),
+                    std::pair(Milestone::kMoving, 2), std::pair(Milestone::kMoved, 1),
+                    std::pair(Milestone::kMoved, 2), std::pair(Milestone::kLettersHeld, 1),
+                    std::pair(Milestone::kLettersHeld, 2), std::pair(Milestone::kDeciding, 1),
+                    std::pair(Milestone::kDeciding, 2), std::pair(Milestone::kDecided, 1),
+                    std::pair(Milestone::kDecided, 2), std::pair(Milestone::kNoted, 1),
+                    std::pair(Milestone::kNoted, 2), std::pair(Milestone::kReleased, 1),
+                    std::pair(Milestone::kReleased, 3)),
     [](const auto& test) {
       std::string name(NameOf(test.param.first));
       std::erase(name, '-');
@@ -142,7 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST_F(CrashTable, Row02And07TheIntendedRangesAreTakenAgainAndAFollowerIsSkipped) {
-  for (auto [milestone, nth] : {std::pair(Milestone::kIntended, 2), std::pair(Milestone::kFollowerCommitted, 2)}) {
+  for (auto [milestone, nth] :
+       {std::pair(Milestone::kIntended, 2), std::pair(Milestone::kFollowerCommitted, 2)}) {
     std::filesystem::remove_all(folder_ + "/lake");
     std::filesystem::remove_all(folder_ + "/.sluice");
     std::filesystem::remove(folder_ + "/warehouse.duckdb");
@@ -151,7 +163,9 @@ TEST_F(CrashTable, Row02And07TheIntendedRangesAreTakenAgainAndAFollowerIsSkipped
     RunReport report = Restart();
     EXPECT_EQ(report.exit, 0) << report.error;
     EXPECT_EQ(One("SELECT string_agg(id::VARCHAR, ',' ORDER BY id) FROM orders"), "1,2,3,4,5,6,7");
-    EXPECT_EQ(One("SELECT string_agg(id::VARCHAR, ',' ORDER BY id) FROM read_parquet('" + folder_ + "/lake/*.parquet')"), "1,2,3,4,5,6,7");
+    EXPECT_EQ(One("SELECT string_agg(id::VARCHAR, ',' ORDER BY id) FROM read_parquet('" + folder_ +
+                  "/lake/*.parquet')"),
+              "1,2,3,4,5,6,7");
   }
 }
 
@@ -172,11 +186,12 @@ TEST_F(CrashTable, Row09ALostAnswerIsAskedForNeverGuessed) {
     std::filesystem::remove_all(folder_ + "/.sluice");
     std::filesystem::remove(folder_ + "/warehouse.duckdb");
     int commits = 0;
-    Connectors faulty = WithCommitFault(connectors_, "duckdb", [&](Landing& real, const EpochRecord& record) -> Status {
-      if (++commits != 2) return real.Commit(record);
-      if (happened) TRY(real.Commit(record));
-      return UnsettledError("the connection was cut");
-    });
+    Connectors faulty = WithCommitFault(connectors_, "duckdb",
+                                        [&](Landing& real, const EpochRecord& record) -> Status {
+                                          if (++commits != 2) return real.Commit(record);
+                                          if (happened) TRY(real.Commit(record));
+                                          return UnsettledError("the connection was cut");
+                                        });
     Scene scene(folder_, faulty, verbs_);
     Pipeline(std::string("retry: { attempts: 3, delay: 1s }") + kRows);
     RunReport report = scene.Run({.limits = Limits{.rows = 3}});
@@ -198,11 +213,13 @@ TEST_F(CrashTable, Row14ARestoredDestinationIsRefusedWithBothNumbersUntilResync)
   Pipeline(kRows);
   RunAndKill(Milestone::kNoted, 1);
   std::filesystem::copy(folder_ + "/warehouse.duckdb", folder_ + "/backup");
-  if (std::filesystem::exists(folder_ + "/warehouse.duckdb.wal")) std::filesystem::copy(folder_ + "/warehouse.duckdb.wal", folder_ + "/backup.wal");
+  if (std::filesystem::exists(folder_ + "/warehouse.duckdb.wal"))
+    std::filesystem::copy(folder_ + "/warehouse.duckdb.wal", folder_ + "/backup.wal");
   EXPECT_EQ(Restart().exit, 3);
   std::filesystem::remove(folder_ + "/warehouse.duckdb.wal");
   std::filesystem::rename(folder_ + "/backup", folder_ + "/warehouse.duckdb");
-  if (std::filesystem::exists(folder_ + "/backup.wal")) std::filesystem::rename(folder_ + "/backup.wal", folder_ + "/warehouse.duckdb.wal");
+  if (std::filesystem::exists(folder_ + "/backup.wal"))
+    std::filesystem::rename(folder_ + "/backup.wal", folder_ + "/warehouse.duckdb.wal");
   RunReport report = Restart();
   EXPECT_EQ(report.exit, 1);
   EXPECT_NE(report.error.find("knows epoch 1 of"), std::string::npos) << report.error;
@@ -224,7 +241,8 @@ TEST_F(CrashTable, Row15ALostStateFileIsRefused) {
 TEST_F(CrashTable, Row16ALostLedgerAdoptsTheDestinationsRecord) {
   Pipeline(kRows);
   RunAndKill(Milestone::kReleased, 2);
-  for (const char* name : {"ledger.db", "ledger.db-wal", "ledger.db-shm"}) std::filesystem::remove(folder_ + "/.sluice/" + name);
+  for (const char* name : {"ledger.db", "ledger.db-wal", "ledger.db-shm"})
+    std::filesystem::remove(folder_ + "/.sluice/" + name);
   RunReport report = Restart();
   EXPECT_EQ(report.exit, 0) << report.error << " the last epoch has no bad row";
   EXPECT_EQ(One("SELECT string_agg(id::VARCHAR, ',' ORDER BY id) FROM orders"), "1,3,4,6,7");
@@ -233,7 +251,8 @@ TEST_F(CrashTable, Row16ALostLedgerAdoptsTheDestinationsRecord) {
 TEST_F(CrashTable, Row17AnotherDeciderIsRefused) {
   Pipeline(kRows);
   EXPECT_EQ(Restart().exit, 3);
-  Write("sluice.yml", "project: crash\nconnections:\n  lake: { type: duckdb, path: lake.duckdb }\n");
+  Write("sluice.yml",
+        "project: crash\nconnections:\n  lake: { type: duckdb, path: lake.duckdb }\n");
   std::string moved = kRows;
   moved.replace(moved.find("into: warehouse"), 15, "into: lake");
   Pipeline(moved);

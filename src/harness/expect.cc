@@ -171,7 +171,8 @@ std::string CompareRows(const std::vector<std::string>& expected,
 
 Result<std::vector<std::string>> RowsAsJson(Scene& scene, const std::string& from) {
   sql::Rows rows = TRY(scene.Query(fmt::format(
-      "SELECT to_json(t) FROM (SELECT COLUMNS(c -> NOT starts_with(c, '_sluice_')) FROM {}) t",
+      "SELECT to_json(_sluice_row) FROM (SELECT COLUMNS(c -> NOT starts_with(c, '_sluice_')) "
+      "FROM {}) AS _sluice_row",
       from)));
   std::vector<std::string> texts;
   for (const auto& row : rows.rows) texts.push_back(row[0].text);
