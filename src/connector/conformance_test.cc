@@ -1,0 +1,432 @@
+// What every source and every sink promises, whichever it is: the suite walks the registry. A new connector needs a line
+// in a table below (where it reads from, where it writes to), else CoversTheRegistry fails.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/clock.h"
+#include "connector/registry.h"
+#include "connector/source_probe.h"
+
+namespace sluice {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+const std::stop_token kNever;
+const Mark kMark{"p.yml", 2, 3};
+
+Node Scalar(std::string text) { return {.kind = Node::Kind::kScalar, .scalar = std::move(text), .mark = kMark}; }
+Node MapOf(std::vector<std::pair<std::string, std::string>> entries) {
+  Node map{.kind = Node::Kind::kMap, .mark = kMark};
+  for (auto& [key, value] : entries) map.map.emplace_back(Scalar(key), Scalar(value));
+  return map;
+}
+
+template <class T>
+T Must(Result<T> result) {
+  if (!result.ok()) {
+    ADD_FAILURE() << Format(result.error());
+    std::abort();
+  }
+  return std::move(result).value();
+}
+
+// One way to read ten rows or so from a connector, and one that cannot work.
+struct SourceCase {
+  std::string name, type;
+  std::optional<Node> connection;
+  std::function<void(SourceProbe&)> prepare;
+  std::function<void(ExtractConfig&)> good, bad;
+};
+
+Node InlineRows() {
+  Node rows{.kind = Node::Kind::kList, .mark = kMark};
+  for (int i = 0; i < 10; ++i) rows.list.push_back(MapOf({{"id", std::to_string(i)}, {"v", std::to_string(i * i)}}));
+  return rows;
+}
+
+void WriteTable(SourceProbe& probe) {
+  const std::string alias = Must(probe.database->Attach(probe.Path("in.duckdb"), "seed", sql::Access::kReadWrite));
+  auto session = Must(probe.database->Connect());
+  Must(session->Execute("CREATE TABLE " + alias + ".main.t AS SELECT i AS id, i * i AS v FROM range(10) r(i)"));
+}
+
+std::vector<SourceCase> SourceCases() {
+  const auto file = [](std::string name, std::string text) {
+    return SourceCase{.name = "file " + name,
+                      .type = "file",
+                      .connection = {},
+                      .prepare = [=](SourceProbe& probe) { probe.Write(name, text); },
+                      .good = [=](ExtractConfig& config) { config.path = {Written{.text = name}}; },
+                      .bad = [](ExtractConfig& config) { config.path = {Written{.text = "missing*.csv"}}; }};
+  };
+  std::string csv = "id,v\n", ndjson;
+  for (int i = 0; i < 10; ++i) {
+    csv += fmt::format("{},{}\n", i, i * i);
+    ndjson += fmt::format("{{\"id\":{},\"v\":{}}}\n", i, i * i);
+  }
+  const Node connection = MapOf({{"type", "duckdb"}, {"path", "in.duckdb"}});
+  const auto table = [](ExtractConfig& config) { config.table.text = "t"; };
+  const auto missing = [](ExtractConfig& config) { config.table.text = "no_such_table"; };
+  return {file("in.csv", csv),
+          file("in.ndjson", ndjson),
+          {"duckdb table", "duckdb", connection, WriteTable, table, missing},
+          {"duckdb cursor", "duckdb", connection, WriteTable,
+           [=](ExtractConfig& config) {
+             table(config);
+             config.incremental.emplace();
+             config.incremental->cursor.text = "id";
+           },
+           missing},
+          {"inline", "inline", {}, [](SourceProbe&) {}, [](ExtractConfig& config) { config.rows = InlineRows(); },
+           [](ExtractConfig& config) { config.rows = Scalar("ten"); }},
+          {"generator", "generator", {}, [](SourceProbe&) {},
+           [](ExtractConfig& config) {
+             config.count = 10;
+             config.partitions = 2;
+           },
+           [](ExtractConfig& config) { config.partitions = 0; }}};
+}
+
+class SourceConformance : public testing::TestWithParam<SourceCase> {
+ protected:
+  void SetUp() override { GetParam().prepare(probe_); }
+
+  Result<std::unique_ptr<Source>> Make(const std::function<void(ExtractConfig&)>& configure) {
+    ExtractRequest request{.step = "in"};
+    request.config.mark = kMark;
+    configure(request.config);
+    const Connectors connectors = BuiltinConnectors();
+    const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
+    return Find(connectors, GetParam().type)
+        ->source(connection, request,
+                 {.files = *probe_.files, .database = *probe_.database, .clock = *clock_, .folder = probe_.folder});
+  }
+  Rows ReadFrom(Position from, const Limits& limits) {
+    auto source = Must(Make(GetParam().good));
+    return RowsOf(Must(probe_.ReadAll(*source, limits, std::move(from))));
+  }
+
+  SourceProbe probe_;
+  std::unique_ptr<Clock> clock_ = SystemClock();
+};
+
+TEST_P(SourceConformance, AnyCutGivesTheSameRows) {
+  const Rows whole = ReadFrom({}, {});
+  EXPECT_EQ(whole.size(), 10u);
+  EXPECT_EQ(ReadFrom({}, {.rows = 3}), whole);
+  EXPECT_EQ(ReadFrom({}, {.rows = 1}), whole);
+}
+
+TEST_P(SourceConformance, ResumesAfterAnyRange) {
+  const Rows whole = ReadFrom({}, {});
+  auto source = Must(Make(GetParam().good));
+  const auto epochs = Must(probe_.ReadAll(*source, {.rows = 2}));
+  Position position;
+  Rows before;
+  for (size_t i = 0; i + 1 < epochs.size(); ++i) {
+    position = source->After(position, epochs[i].range);
+    before.insert(before.end(), epochs[i].rows.begin(), epochs[i].rows.end());
+    Rows all = ReadFrom(position, {.rows = 4});  // a new source, as after a restart
+    all.insert(all.end(), before.begin(), before.end());
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(all, whole) << "after epoch " << i;
+  }
+}
+
+TEST_P(SourceConformance, ARangeIsReadAgainTheSame) {
+  auto source = Must(Make(GetParam().good));
+  const auto epochs = Must(probe_.ReadAll(*source, {.rows = 4}));
+  for (const auto& epoch : epochs) {
+    auto again = Must(Make(GetParam().good));
+    EXPECT_EQ(Must(probe_.Read(*again, epoch.range)).rows, epoch.rows);
+  }
+}
+
+TEST_P(SourceConformance, DescribesWhatItGives) {
+  auto source = Must(Make(GetParam().good));
+  const SourceShape shape = Must(source->Describe(*probe_.session, kNever));
+  EXPECT_EQ(Visible(shape.schema).size(), ReadFrom({}, {}).at(0).size());
+  EXPECT_FALSE(shape.endless);
+  EXPECT_FALSE(shape.describe.empty());
+}
+
+TEST_P(SourceConformance, StopsPromptly) {
+  std::stop_source stop;
+  stop.request_stop();
+  auto source = Must(Make(GetParam().good));
+  const auto range = source->Freeze({}, {}, stop.get_token());
+  if (!range.ok()) {
+    EXPECT_EQ(range.error().kind, ErrorKind::kCancelled) << Format(range.error());
+    return;
+  }
+  auto opened = source->Open(**range, *probe_.session, stop.get_token());
+  if (!opened.ok()) {
+    EXPECT_EQ(opened.error().kind, ErrorKind::kCancelled) << Format(opened.error());
+  } else if (opened->scan) {
+    // A feed has at most what it holds already.
+    for (int blocks = 0; blocks < 100; ++blocks) {
+      auto block = opened->scan->feed->Next(stop.get_token());
+      if (!block.ok() || !*block) return;
+    }
+    ADD_FAILURE() << "the feed did not stop";
+  }
+}
+
+TEST_P(SourceConformance, RefusesWhatCannotWork) {
+  auto source = Make(GetParam().bad);
+  Error error;
+  if (!source.ok()) {
+    error = source.error();
+  } else {
+    auto shape = (*source)->Describe(*probe_.session, kNever);
+    ASSERT_FALSE(shape.ok());
+    error = shape.error();
+  }
+  EXPECT_TRUE(error.kind == ErrorKind::kConfig || error.kind == ErrorKind::kRejected) << Format(error);
+  EXPECT_FALSE(error.message.empty());
+}
+
+std::string NameOfCase(const std::string& name) {
+  std::string plain = name;
+  std::replace_if(plain.begin(), plain.end(), [](char c) { return c == ' ' || c == '.' || c == '/'; }, '_');
+  return plain;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, SourceConformance, testing::ValuesIn(SourceCases()),
+                         [](const auto& one) { return NameOfCase(one.param.name); });
+
+// One target of a connector and how to see what is in it.
+struct SinkCase {
+  std::string name, type, target, content;  // content: what follows FROM; {} is the folder, or the attached file
+  std::optional<Node> connection;
+  Mode mode = Mode::kAppend;
+  std::vector<std::string> key = {};
+};
+
+std::vector<SinkCase> SinkCases() {
+  const Node connection = MapOf({{"type", "duckdb"}, {"path", "out.duckdb"}});
+  return {{"duckdb append", "duckdb", "shop.t", "shop.t", connection},
+          {"duckdb upsert", "duckdb", "t", "main.t", connection, Mode::kUpsert, {"id"}},
+          {"duckdb insert", "duckdb", "t", "main.t", connection, Mode::kInsert, {"id"}},
+          {"duckdb replace", "duckdb", "t", "main.t", connection, Mode::kReplace, {"id"}},
+          {"file csv folder", "file", "out/", "out/*.csv", {}},
+          {"file parquet folder", "file", "out/", "out/*.parquet", {}}};
+}
+
+class SinkConformance : public testing::TestWithParam<SinkCase> {
+ protected:
+  void SetUp() override {
+    const SinkCase& kind = GetParam();
+    load_ = {.step = "out", .target = kind.target, .mode = kind.mode, .key = kind.key,
+             .schema = {{"id", "BIGINT"}, {"v", "VARCHAR"}},
+             .format = kind.content.find(".csv") != std::string::npos ? "csv" : "auto", .compression = "auto", .mark = kMark};
+    Restart();
+  }
+
+  // As another process would find it.
+  void Restart() {
+    sink_.reset();
+    probe_.session.reset();
+    probe_.database.reset();
+    probe_.database = Must(sql::Database::Open({}));
+    probe_.session = Must(probe_.database->Connect());
+    sink_ = Make();
+  }
+  std::unique_ptr<Sink> Make() {
+    const Connectors connectors = BuiltinConnectors();
+    const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
+    return Must(Find(connectors, GetParam().type)
+                    ->sink(connection, {load_},
+                           {.files = *probe_.files, .database = *probe_.database, .clock = *clock_, .folder = probe_.folder}));
+  }
+  static std::string Values(int from, int to) {
+    return fmt::format("SELECT i AS id, 'v' || i AS v FROM range({}, {}) r(i)", from, to);
+  }
+  EpochRecord RecordOf(EpochId epoch, int64_t fence, Visibility visibility) {
+    EpochRecord record{.lane = lane_, .epoch = epoch, .fence = {fence}, .run = {1}, .fingerprint = "f"};
+    record.ranges["in"].cuts.push_back({"p", "0", "1", fmt::format("range {}", epoch.value)});
+    record.published = visibility == Visibility::kTarget;
+    return record;
+  }
+  std::unique_ptr<Landing> Land(int from, int to, Visibility visibility = Visibility::kTarget) {
+    Must(sink_->Prepare({load_}, kNever));
+    auto landing = Must(sink_->Begin(lane_, {load_}, visibility, std::nullopt));
+    EXPECT_EQ(Must(landing->Write(0, Values(from, to), {}, kNever)).rows, static_cast<uint64_t>(to - from));
+    return landing;
+  }
+  EpochId Load(int from, int to, Visibility visibility = Visibility::kTarget) {
+    auto landing = Land(from, to, visibility);
+    Must(landing->Commit(RecordOf(landing->epoch(), 1, visibility)));
+    return landing->epoch();
+  }
+  // "0,1,2": the ids that a reader sees; empty where there is nothing.
+  std::string Seen() {
+    const SinkCase& kind = GetParam();
+    std::string from = probe_.folder + "/" + kind.content;
+    if (kind.type == "duckdb") {
+      if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";
+      from = Must(probe_.database->Attach(probe_.Path("out.duckdb"), "seen", sql::Access::kReadWrite)) + "." + kind.content;
+      if (!Must(sink_->Target(load_))) return "";
+    } else {
+      if (Must(probe_.files->Glob(from)).empty()) return "";
+      from = "'" + from + "'";
+    }
+    auto session = Must(probe_.database->Connect());
+    const auto rows = Must(session->Query("SELECT coalesce(string_agg(id, ',' ORDER BY id), '') FROM " + from));
+    return rows.rows.at(0).at(0).text;
+  }
+
+  SourceProbe probe_;
+  std::unique_ptr<Clock> clock_ = SystemClock();
+  sluice::Load load_;
+  std::unique_ptr<Sink> sink_;
+  Lane lane_{"shop", "daily", "out", "stream"};
+};
+
+TEST_P(SinkConformance, TheRecordTellsTheTruthAfterARestart) {
+  EXPECT_FALSE(Must(sink_->Last(lane_)));
+  EXPECT_TRUE(Must(sink_->Loaded(lane_)).empty());
+  const EpochId first = Load(0, 2);
+  Restart();
+  const EpochId second = Load(2, 3);
+  Restart();
+  EXPECT_GT(second, first);
+  EXPECT_EQ(Must(sink_->Last(lane_))->epoch, second);
+  const auto loaded = Must(sink_->Loaded(lane_));
+  ASSERT_EQ(loaded.size(), 2u);
+  EXPECT_EQ(loaded[0].epoch, first);
+  EXPECT_EQ(loaded[0].identity, fmt::format("range {}", first.value));
+  EXPECT_EQ(Seen(), "0,1,2");
+  EXPECT_FALSE(Must(sink_->Last({"shop", "daily", "out", "another"})));
+}
+
+TEST_P(SinkConformance, AnAbandonedEpochIsDoneAgain) {
+  const EpochId first = Load(0, 1);
+  Land(1, 4).reset();
+  EXPECT_EQ(Seen(), "0");
+  Restart();
+  Must(sink_->Sweep(lane_, first));
+  EXPECT_EQ(Must(sink_->Last(lane_))->epoch, first);
+  Load(1, 4);
+  EXPECT_EQ(Seen(), "0,1,2,3");
+}
+
+TEST_P(SinkConformance, NothingIsSeenBeforeTheCommit) {
+  auto landing = Land(0, 2);
+  EXPECT_EQ(Seen(), "");
+  Must(landing->Commit(RecordOf(landing->epoch(), 1, Visibility::kTarget)));
+  EXPECT_EQ(Seen(), "0,1");
+}
+
+TEST_P(SinkConformance, StagedRowsWaitForThePublication) {
+  const EpochId first = Load(0, 2, Visibility::kStaging);
+  const EpochId second = Load(2, 3, Visibility::kStaging);
+  Load(3, 4, Visibility::kStaging);
+  EXPECT_EQ(Seen(), "");
+  Restart();
+  Must(sink_->Sweep(lane_, second));
+  EXPECT_EQ(Must(sink_->Last(lane_))->epoch, second);
+  std::vector<Landed> landed;
+  auto landing = Must(sink_->Publish(lane_, {load_}, std::nullopt, landed, kNever));
+  EXPECT_EQ(landed.at(0).rows, 3u);
+  EXPECT_GT(landing->epoch(), first);
+  Must(landing->Commit(RecordOf(landing->epoch(), 1, Visibility::kTarget)));
+  EXPECT_EQ(Seen(), "0,1,2");
+}
+
+TEST_P(SinkConformance, SweepingTwiceIsSweepingOnce) {
+  const EpochId first = Load(0, 1);
+  for (int i = 0; i < 3; ++i) {
+    Must(sink_->Sweep(lane_, first));
+    EXPECT_EQ(Seen(), "0");
+    EXPECT_EQ(Must(sink_->Last(lane_))->epoch, first);
+  }
+}
+
+TEST_P(SinkConformance, ALowerFenceMayNotCommit) {
+  auto landing = Land(0, 1);
+  Must(landing->Commit(RecordOf(landing->epoch(), 5, Visibility::kTarget)));
+  landing = Land(1, 2);
+  auto refused = landing->Commit(RecordOf(landing->epoch(), 4, Visibility::kTarget));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kRejected);
+  landing.reset();
+  EXPECT_EQ(Seen(), "0");
+}
+
+TEST_P(SinkConformance, TakesTheNumberThatAnotherSinkGives) {
+  Must(sink_->Prepare({load_}, kNever));
+  auto landing = Must(sink_->Begin(lane_, {load_}, Visibility::kTarget, EpochId{41}));
+  EXPECT_EQ(landing->epoch().value, 41);
+  Must(landing->Write(0, Values(0, 1), {}, kNever));
+  Must(landing->Commit(RecordOf({41}, 1, Visibility::kTarget)));
+  landing.reset();
+  EXPECT_EQ(Must(sink_->Last(lane_))->epoch.value, 41);
+  EXPECT_GT(Load(1, 2).value, 41);
+  EXPECT_EQ(Seen(), "0,1");
+}
+
+TEST_P(SinkConformance, StopsPromptly) {
+  Must(sink_->Prepare({load_}, kNever));
+  auto landing = Must(sink_->Begin(lane_, {load_}, Visibility::kTarget, std::nullopt));
+  std::stop_source stop;
+  stop.request_stop();
+  auto landed = landing->Write(0, Values(0, 1), {}, stop.get_token());
+  ASSERT_FALSE(landed.ok());
+  EXPECT_EQ(landed.error().kind, ErrorKind::kCancelled);
+  landing.reset();
+  EXPECT_EQ(Seen(), "");
+}
+
+TEST_P(SinkConformance, ARowThatCannotBeMadeFailsTheEpochWhole) {
+  Must(sink_->Prepare({load_}, kNever));
+  auto landing = Must(sink_->Begin(lane_, {load_}, Visibility::kTarget, std::nullopt));
+  auto landed = landing->Write(0, "SELECT CAST(v AS BIGINT) AS id, v FROM (VALUES ('1'), ('x')) t(v)", {}, kNever);
+  ASSERT_FALSE(landed.ok());
+  EXPECT_EQ(landed.error().kind, ErrorKind::kData) << Format(landed.error());
+  landing.reset();
+  EXPECT_EQ(Seen(), "");
+  Load(0, 1);
+  EXPECT_EQ(Seen(), "0");
+}
+
+TEST_P(SinkConformance, RefusesALoadThatCannotWork) {
+  load_.mode = Mode::kReplacePartition;
+  load_.key.clear();
+  auto refused = sink_->Prepare({load_}, kNever);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kConfig);
+  EXPECT_EQ(refused.error().mark, kMark);
+  EXPECT_EQ(Seen(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, SinkConformance, testing::ValuesIn(SinkCases()),
+                         [](const auto& one) { return NameOfCase(one.param.name); });
+
+TEST(Conformance, CoversTheRegistry) {
+  for (const Connector& connector : BuiltinConnectors()) {
+    const auto has = [&](const auto& cases) {
+      return std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return one.type == connector.type; });
+    };
+    EXPECT_EQ(has(SourceCases()), connector.source != nullptr) << connector.type;
+    EXPECT_EQ(has(SinkCases()), connector.sink != nullptr) << connector.type;
+    EXPECT_EQ(connector.extract_keys.empty(), connector.source == nullptr) << connector.type;
+    EXPECT_EQ(connector.load_keys.empty(), connector.sink == nullptr) << connector.type;
+  }
+}
+
+TEST(Conformance, AConnectionsKeysAreChecked) {
+  for (const Connector& connector : BuiltinConnectors()) {
+    if (connector.built_in) continue;
+    const Node wrong = MapOf({{"type", connector.type}, {"no_such_key", "1"}});
+    auto checked = connector.check(wrong);
+    ASSERT_FALSE(checked.ok()) << connector.type;
+    EXPECT_EQ(checked.error().kind, ErrorKind::kConfig);
+    EXPECT_EQ(checked.error().mark.file, "p.yml");
+  }
+}
+
+}  // namespace
+}  // namespace sluice
