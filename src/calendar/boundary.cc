@@ -1,3 +1,4 @@
+// See boundary.h.
 #include "calendar/boundary.h"
 
 #include <algorithm>

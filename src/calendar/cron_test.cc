@@ -1,3 +1,4 @@
+// Tests of calendar/cron.
 #include "calendar/cron.h"
 
 #include <gtest/gtest.h>

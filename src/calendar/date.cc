@@ -1,3 +1,4 @@
+// See date.h.
 #include "calendar/date.h"
 
 #include <fmt/format.h>

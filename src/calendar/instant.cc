@@ -1,3 +1,4 @@
+// See instant.h.
 #include "calendar/instant.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// See interval.h.
 #include "calendar/interval.h"
 
 #include <fmt/format.h>

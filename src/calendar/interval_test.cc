@@ -1,3 +1,4 @@
+// Tests of calendar/interval.
 #include "calendar/interval.h"
 
 #include <gtest/gtest.h>

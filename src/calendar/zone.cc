@@ -1,3 +1,4 @@
+// See zone.h.
 #include "calendar/zone.h"
 
 #include <date/tz.h>

@@ -1,3 +1,4 @@
+// Tests of calendar/zone.
 #include "calendar/zone.h"
 
 #include <gtest/gtest.h>

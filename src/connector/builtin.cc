@@ -1,4 +1,5 @@
-// The table of contents of connectors. A new one is a folder, a function here, and a line in BuiltinConnectors.
+// The table of contents of connectors. A new one is a folder, a function here, and a line in
+// BuiltinConnectors.
 #include "connector/duckdb/connector.h"
 #include "connector/file/sink.h"
 #include "connector/file/source.h"
@@ -14,7 +15,8 @@ Connector FileConnector() {
   file.type = "file";
   file.summary = "Files of this machine: CSV, NDJSON, Parquet.";
   file.built_in = true;
-  file.extract_keys = {"path", "format", "allow_empty", "sample", "event_time", "out_of_order", "idle_after", "on_null_time"};
+  file.extract_keys = {"path",       "format",       "allow_empty", "sample",
+                       "event_time", "out_of_order", "idle_after",  "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
     return MakeFileSource(std::move(request), context.files, context.folder);
   };
@@ -33,8 +35,11 @@ Connector InlineConnector() {
   rows.type = "inline";
   rows.summary = "Rows written in the pipeline file itself.";
   rows.built_in = true;
-  rows.extract_keys = {"rows", "sample", "event_time", "out_of_order", "idle_after", "on_null_time"};
-  rows.source = [](const Node*, ExtractRequest request, const ConnectorContext&) { return MakeInlineSource(std::move(request)); };
+  rows.extract_keys = {"rows",         "sample",     "event_time",
+                       "out_of_order", "idle_after", "on_null_time"};
+  rows.source = [](const Node*, ExtractRequest request, const ConnectorContext&) {
+    return MakeInlineSource(std::move(request));
+  };
   return rows;
 }
 
@@ -43,8 +48,9 @@ Connector GeneratorConnector() {
   generator.type = "generator";
   generator.summary = "Rows out of a seed: columns i, partition, key, value, ts.";
   generator.built_in = true;
-  generator.extract_keys = {"count", "partitions", "keys", "seed", "start", "every", "disorder",
-                            "sample", "event_time", "out_of_order", "idle_after", "on_null_time"};
+  generator.extract_keys = {"count",      "partitions",   "keys",       "seed",
+                            "start",      "every",        "disorder",   "sample",
+                            "event_time", "out_of_order", "idle_after", "on_null_time"};
   generator.source = [](const Node*, ExtractRequest request, const ConnectorContext&) {
     return MakeGeneratorSource(std::move(request));
   };
@@ -53,6 +59,8 @@ Connector GeneratorConnector() {
 
 }  // namespace
 
-Connectors BuiltinConnectors() { return {DuckdbConnector(), FileConnector(), InlineConnector(), GeneratorConnector()}; }
+Connectors BuiltinConnectors() {
+  return {DuckdbConnector(), FileConnector(), InlineConnector(), GeneratorConnector()};
+}
 
 }  // namespace sluice

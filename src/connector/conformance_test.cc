@@ -1,5 +1,6 @@
-// What every source and every sink promises, whichever it is: the suite walks the registry. A new connector needs a line
-// in a table below (where it reads from, where it writes to), else CoversTheRegistry fails.
+// What every source and every sink promises, whichever it is: the suite walks the registry. A new
+// connector needs a line in a table below (where it reads from, where it writes to), else
+// CoversTheRegistry fails.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -16,7 +17,9 @@ using Rows = std::vector<std::vector<std::string>>;
 const std::stop_token kNever;
 const Mark kMark{"p.yml", 2, 3};
 
-Node Scalar(std::string text) { return {.kind = Node::Kind::kScalar, .scalar = std::move(text), .mark = kMark}; }
+Node Scalar(std::string text) {
+  return {.kind = Node::Kind::kScalar, .scalar = std::move(text), .mark = kMark};
+}
 Node MapOf(std::vector<std::pair<std::string, std::string>> entries) {
   Node map{.kind = Node::Kind::kMap, .mark = kMark};
   for (auto& [key, value] : entries) map.map.emplace_back(Scalar(key), Scalar(value));
@@ -42,24 +45,28 @@ struct SourceCase {
 
 Node InlineRows() {
   Node rows{.kind = Node::Kind::kList, .mark = kMark};
-  for (int i = 0; i < 10; ++i) rows.list.push_back(MapOf({{"id", std::to_string(i)}, {"v", std::to_string(i * i)}}));
+  for (int i = 0; i < 10; ++i)
+    rows.list.push_back(MapOf({{"id", std::to_string(i)}, {"v", std::to_string(i * i)}}));
   return rows;
 }
 
 void WriteTable(SourceProbe& probe) {
-  const std::string alias = Must(probe.database->Attach(probe.Path("in.duckdb"), "seed", sql::Access::kReadWrite));
+  const std::string alias =
+      Must(probe.database->Attach(probe.Path("in.duckdb"), "seed", sql::Access::kReadWrite));
   auto session = Must(probe.database->Connect());
-  Must(session->Execute("CREATE TABLE " + alias + ".main.t AS SELECT i AS id, i * i AS v FROM range(10) r(i)"));
+  Must(session->Execute("CREATE TABLE " + alias +
+                        ".main.t AS SELECT i AS id, i * i AS v FROM range(10) r(i)"));
 }
 
 std::vector<SourceCase> SourceCases() {
   const auto file = [](std::string name, std::string text) {
-    return SourceCase{.name = "file " + name,
-                      .type = "file",
-                      .connection = {},
-                      .prepare = [=](SourceProbe& probe) { probe.Write(name, text); },
-                      .good = [=](ExtractConfig& config) { config.path = {Written{.text = name}}; },
-                      .bad = [](ExtractConfig& config) { config.path = {Written{.text = "missing*.csv"}}; }};
+    return SourceCase{
+        .name = "file " + name,
+        .type = "file",
+        .connection = {},
+        .prepare = [=](SourceProbe& probe) { probe.Write(name, text); },
+        .good = [=](ExtractConfig& config) { config.path = {Written{.text = name}}; },
+        .bad = [](ExtractConfig& config) { config.path = {Written{.text = "missing*.csv"}}; }};
   };
   std::string csv = "id,v\n", ndjson;
   for (int i = 0; i < 10; ++i) {
@@ -79,9 +86,16 @@ std::vector<SourceCase> SourceCases() {
              config.incremental->cursor.text = "id";
            },
            missing},
-          {"inline", "inline", {}, [](SourceProbe&) {}, [](ExtractConfig& config) { config.rows = InlineRows(); },
+          {"inline",
+           "inline",
+           {},
+           [](SourceProbe&) {},
+           [](ExtractConfig& config) { config.rows = InlineRows(); },
            [](ExtractConfig& config) { config.rows = Scalar("ten"); }},
-          {"generator", "generator", {}, [](SourceProbe&) {},
+          {"generator",
+           "generator",
+           {},
+           [](SourceProbe&) {},
            [](ExtractConfig& config) {
              config.count = 10;
              config.partitions = 2;
@@ -101,7 +115,10 @@ class SourceConformance : public testing::TestWithParam<SourceCase> {
     const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
     return Find(connectors, GetParam().type)
         ->source(connection, request,
-                 {.files = *probe_.files, .database = *probe_.database, .clock = *clock_, .folder = probe_.folder});
+                 {.files = *probe_.files,
+                  .database = *probe_.database,
+                  .clock = *clock_,
+                  .folder = probe_.folder});
   }
   Rows ReadFrom(Position from, const Limits& limits) {
     auto source = Must(Make(GetParam().good));
@@ -184,13 +201,15 @@ TEST_P(SourceConformance, RefusesWhatCannotWork) {
     ASSERT_FALSE(shape.ok());
     error = shape.error();
   }
-  EXPECT_TRUE(error.kind == ErrorKind::kConfig || error.kind == ErrorKind::kRejected) << Format(error);
+  EXPECT_TRUE(error.kind == ErrorKind::kConfig || error.kind == ErrorKind::kRejected)
+      << Format(error);
   EXPECT_FALSE(error.message.empty());
 }
 
 std::string NameOfCase(const std::string& name) {
   std::string plain = name;
-  std::replace_if(plain.begin(), plain.end(), [](char c) { return c == ' ' || c == '.' || c == '/'; }, '_');
+  std::replace_if(
+      plain.begin(), plain.end(), [](char c) { return c == ' ' || c == '.' || c == '/'; }, '_');
   return plain;
 }
 
@@ -199,7 +218,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, SourceConformance, testing::ValuesIn(SourceCa
 
 // One target of a connector and how to see what is in it.
 struct SinkCase {
-  std::string name, type, target, content;  // content: what follows FROM; {} is the folder, or the attached file
+  std::string name, type, target,
+      content;  // content: what follows FROM; {} is the folder, or the attached file
   std::optional<Node> connection;
   Mode mode = Mode::kAppend;
   std::vector<std::string> key = {};
@@ -219,9 +239,14 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
  protected:
   void SetUp() override {
     const SinkCase& kind = GetParam();
-    load_ = {.step = "out", .target = kind.target, .mode = kind.mode, .key = kind.key,
+    load_ = {.step = "out",
+             .target = kind.target,
+             .mode = kind.mode,
+             .key = kind.key,
              .schema = {{"id", "BIGINT"}, {"v", "VARCHAR"}},
-             .format = kind.content.find(".csv") != std::string::npos ? "csv" : "auto", .compression = "auto", .mark = kMark};
+             .format = kind.content.find(".csv") != std::string::npos ? "csv" : "auto",
+             .compression = "auto",
+             .mark = kMark};
     Restart();
   }
 
@@ -239,13 +264,17 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
     const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
     return Must(Find(connectors, GetParam().type)
                     ->sink(connection, {load_},
-                           {.files = *probe_.files, .database = *probe_.database, .clock = *clock_, .folder = probe_.folder}));
+                           {.files = *probe_.files,
+                            .database = *probe_.database,
+                            .clock = *clock_,
+                            .folder = probe_.folder}));
   }
   static std::string Values(int from, int to) {
     return fmt::format("SELECT i AS id, 'v' || i AS v FROM range({}, {}) r(i)", from, to);
   }
   EpochRecord RecordOf(EpochId epoch, int64_t fence, Visibility visibility) {
-    EpochRecord record{.lane = lane_, .epoch = epoch, .fence = {fence}, .run = {1}, .fingerprint = "f"};
+    EpochRecord record{
+        .lane = lane_, .epoch = epoch, .fence = {fence}, .run = {1}, .fingerprint = "f"};
     record.ranges["in"].cuts.push_back({"p", "0", "1", fmt::format("range {}", epoch.value)});
     record.published = visibility == Visibility::kTarget;
     return record;
@@ -253,7 +282,8 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
   std::unique_ptr<Landing> Land(int from, int to, Visibility visibility = Visibility::kTarget) {
     Must(sink_->Prepare({load_}, kNever));
     auto landing = Must(sink_->Begin(lane_, {load_}, visibility, std::nullopt));
-    EXPECT_EQ(Must(landing->Write(0, Values(from, to), {}, kNever)).rows, static_cast<uint64_t>(to - from));
+    EXPECT_EQ(Must(landing->Write(0, Values(from, to), {}, kNever)).rows,
+              static_cast<uint64_t>(to - from));
     return landing;
   }
   EpochId Load(int from, int to, Visibility visibility = Visibility::kTarget) {
@@ -267,14 +297,17 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
     std::string from = probe_.folder + "/" + kind.content;
     if (kind.type == "duckdb") {
       if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";
-      from = Must(probe_.database->Attach(probe_.Path("out.duckdb"), "seen", sql::Access::kReadWrite)) + "." + kind.content;
+      from = Must(probe_.database->Attach(probe_.Path("out.duckdb"), "seen",
+                                          sql::Access::kReadWrite)) +
+             "." + kind.content;
       if (!Must(sink_->Target(load_))) return "";
     } else {
       if (Must(probe_.files->Glob(from)).empty()) return "";
       from = "'" + from + "'";
     }
     auto session = Must(probe_.database->Connect());
-    const auto rows = Must(session->Query("SELECT coalesce(string_agg(id, ',' ORDER BY id), '') FROM " + from));
+    const auto rows =
+        Must(session->Query("SELECT coalesce(string_agg(id, ',' ORDER BY id), '') FROM " + from));
     return rows.rows.at(0).at(0).text;
   }
 
@@ -383,7 +416,8 @@ TEST_P(SinkConformance, StopsPromptly) {
 TEST_P(SinkConformance, ARowThatCannotBeMadeFailsTheEpochWhole) {
   Must(sink_->Prepare({load_}, kNever));
   auto landing = Must(sink_->Begin(lane_, {load_}, Visibility::kTarget, std::nullopt));
-  auto landed = landing->Write(0, "SELECT CAST(v AS BIGINT) AS id, v FROM (VALUES ('1'), ('x')) t(v)", {}, kNever);
+  auto landed = landing->Write(
+      0, "SELECT CAST(v AS BIGINT) AS id, v FROM (VALUES ('1'), ('x')) t(v)", {}, kNever);
   ASSERT_FALSE(landed.ok());
   EXPECT_EQ(landed.error().kind, ErrorKind::kData) << Format(landed.error());
   landing.reset();
@@ -408,7 +442,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, SinkConformance, testing::ValuesIn(SinkCases(
 TEST(Conformance, CoversTheRegistry) {
   for (const Connector& connector : BuiltinConnectors()) {
     const auto has = [&](const auto& cases) {
-      return std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return one.type == connector.type; });
+      return std::any_of(cases.begin(), cases.end(),
+                         [&](const auto& one) { return one.type == connector.type; });
     };
     EXPECT_EQ(has(SourceCases()), connector.source != nullptr) << connector.type;
     EXPECT_EQ(has(SinkCases()), connector.sink != nullptr) << connector.type;

@@ -1,4 +1,5 @@
-// The keys of `extract`, those of every kind of source in one spec. Which source takes which is the registry's to say.
+// The keys of `extract`, those of every kind of source in one spec. Which source takes which is the
+// registry's to say.
 #include "connector/extract.h"
 
 #include <fmt/format.h>
@@ -9,14 +10,17 @@ namespace {
 Spec<IncrementalConfig> IncrementalSpec() {
   return Spec<IncrementalConfig>("incremental", "Reads what changed since the last run.")
       .Main("cursor")
-      .TextSlot(&IncrementalConfig::cursor, "cursor", "The column that rises with every change.", Need::kRequired)
+      .TextSlot(&IncrementalConfig::cursor, "cursor", "The column that rises with every change.",
+                Need::kRequired)
       .Read("initial", "Where the first run starts.", Slot::kText, "text",
             [](IncrementalConfig& config, const Node& node, const std::string& field) -> Status {
               config.initial = TRY(ReadWritten(node, field));
               return Ok();
             })
-      .Duration(&IncrementalConfig::lookback, "lookback", "How far behind the cursor to read again.")
-      .Text(&IncrementalConfig::key, "key", "The column that tells rows with the same cursor apart.")
+      .Duration(&IncrementalConfig::lookback, "lookback",
+                "How far behind the cursor to read again.")
+      .Text(&IncrementalConfig::key, "key",
+            "The column that tells rows with the same cursor apart.")
       .Text(&IncrementalConfig::order, "order", "The order of rows with the same cursor.");
 }
 
@@ -25,10 +29,14 @@ Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& fi
   for (const char* known : {"auto", "csv", "ndjson", "parquet"}) {
     if (config.format == known) return Ok();
   }
-  for (const char* later : {"json", "avro", "jsonl.gz", "gzip", "tsv", "orc", "xml", "xlsx", "excel"}) {
+  for (const char* later :
+       {"json", "avro", "jsonl.gz", "gzip", "tsv", "orc", "xml", "xlsx", "excel"}) {
     if (config.format != later) continue;
-    return ConfigError(node.mark, fmt::format("format '{}' is not built yet: comes with the width; today: csv, ndjson, parquet",
-                                              config.format));
+    return ConfigError(
+        node.mark,
+        fmt::format(
+            "format '{}' is not built yet: comes with the width; today: csv, ndjson, parquet",
+            config.format));
   }
   TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "parquet"}));
   return Ok();
@@ -38,43 +46,59 @@ Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& fi
 
 Spec<ExtractConfig> ExtractSpec() {
   Spec<ExtractConfig> spec("extract", "Reads rows from a source.");
-  spec.Text(&ExtractConfig::from, "from", "A connection, or file, inline, generator.", Need::kRequired)
-      .Names(&ExtractConfig::columns, "columns", "Names and types of the columns; without it they are inferred once.",
-             Slot::kText, "map of name to type")
-      .List(&ExtractConfig::select, "select", "The columns to read; without it all.", Slot::kText, "list of columns")
-      .TextSlot(&ExtractConfig::sample, "sample", "Reads only so many rows, or so many percent of them.")
-      .Read("incremental", "Reads what changed since the last run.", Slot::kNode, "a cursor column, or a map",
+  spec.Text(&ExtractConfig::from, "from", "A connection, or file, inline, generator.",
+            Need::kRequired)
+      .Names(&ExtractConfig::columns, "columns",
+             "Names and types of the columns; without it they are inferred once.", Slot::kText,
+             "map of name to type")
+      .List(&ExtractConfig::select, "select", "The columns to read; without it all.", Slot::kText,
+            "list of columns")
+      .TextSlot(&ExtractConfig::sample, "sample",
+                "Reads only so many rows, or so many percent of them.")
+      .Read("incremental", "Reads what changed since the last run.", Slot::kNode,
+            "a cursor column, or a map",
             [](ExtractConfig& config, const Node& node, const std::string&) -> Status {
               config.incremental = TRY(IncrementalSpec().Bind(node));
               return Ok();
             })
-      .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText, "text, or list of texts")
-      .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice, "auto, csv, ndjson or parquet",
-            ReadFormat)
-      .Flag(&ExtractConfig::allow_empty, "allow_empty", "Whether no file at all is an empty input and no error.")
+      .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText,
+            "text, or list of texts")
+      .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice,
+            "auto, csv, ndjson or parquet", ReadFormat)
+      .Flag(&ExtractConfig::allow_empty, "allow_empty",
+            "Whether no file at all is an empty input and no error.")
       .TextSlot(&ExtractConfig::table, "table", "The table to read.")
       .TextSlot(&ExtractConfig::query, "query", "A SELECT that the database runs.")
-      .TextSlot(&ExtractConfig::interval, "interval", "The column that must lie in the run's interval.")
-      .TextSlot(&ExtractConfig::event_time, "event_time", "The column that says when a row happened.")
-      .Duration(&ExtractConfig::out_of_order, "out_of_order", "How far rows of a partition may lag behind its newest.")
-      .Duration(&ExtractConfig::idle_after, "idle_after", "When a silent partition no longer holds back the others.")
-      .Choice(&ExtractConfig::on_null_time, "on_null_time", "What becomes of a row without event time.",
-              {"reject", "drop", "fail"})
-      .Whole(&ExtractConfig::rows, "rows", "The rows themselves.", "list of maps, or map of partition to list of maps")
+      .TextSlot(&ExtractConfig::interval, "interval",
+                "The column that must lie in the run's interval.")
+      .TextSlot(&ExtractConfig::event_time, "event_time",
+                "The column that says when a row happened.")
+      .Duration(&ExtractConfig::out_of_order, "out_of_order",
+                "How far rows of a partition may lag behind its newest.")
+      .Duration(&ExtractConfig::idle_after, "idle_after",
+                "When a silent partition no longer holds back the others.")
+      .Choice(&ExtractConfig::on_null_time, "on_null_time",
+              "What becomes of a row without event time.", {"reject", "drop", "fail"})
+      .Whole(&ExtractConfig::rows, "rows", "The rows themselves.",
+             "list of maps, or map of partition to list of maps")
       .Read("count", "How many rows to generate; without it no end.", Slot::kNumber, "whole number",
             [](ExtractConfig& config, const Node& node, const std::string& field) -> Status {
               config.count = TRY(ReadInteger(node, field));
               return Ok();
             })
-      .Integer(&ExtractConfig::partitions, "partitions", "Into how many partitions the generated rows go in turn.")
+      .Integer(&ExtractConfig::partitions, "partitions",
+               "Into how many partitions the generated rows go in turn.")
       .Integer(&ExtractConfig::keys, "keys", "How many different keys the generated rows have.")
-      .Integer(&ExtractConfig::seed, "seed", "Another seed gives other rows; the same one the same.")
+      .Integer(&ExtractConfig::seed, "seed",
+               "Another seed gives other rows; the same one the same.")
       .TextSlot(&ExtractConfig::start, "start", "The time of the first generated row.")
       .Duration(&ExtractConfig::every, "every", "The time between generated rows.")
-      .Duration(&ExtractConfig::disorder, "disorder", "How far a generated row's time may lie before its turn.")
+      .Duration(&ExtractConfig::disorder, "disorder",
+                "How far a generated row's time may lie before its turn.")
       .Reserved("consistency", "What an extract from a database promises.", "databases")
       .Reserved("pii", "Columns with personal data.", "security and metering");
-  for (const char* key : {"topic", "stream", "group", "until"}) spec.Reserved(key, "Streams.", "streams");
+  for (const char* key : {"topic", "stream", "group", "until"})
+    spec.Reserved(key, "Streams.", "streams");
   for (const char* key : {"method", "params", "headers", "body", "records", "pagination"}) {
     spec.Reserved(key, "HTTP.", "API workflows");
   }

@@ -1,5 +1,5 @@
-// What an `extract` step says, for every kind of source. Each connector names the keys it takes (ConnectorFacts), so that a key
-// of another kind of source is an error that says whose it is.
+// What an `extract` step says, for every kind of source. Each connector names the keys it takes
+// (ConnectorFacts), so that a key of another kind of source is an error that says whose it is.
 #pragma once
 
 #include <chrono>
@@ -15,21 +15,21 @@
 namespace sluice {
 
 struct IncrementalConfig {
-  Written cursor;                       // a column
-  std::optional<Written> initial;       // where the first run starts; absent: from the beginning
+  Written cursor;                  // a column
+  std::optional<Written> initial;  // where the first run starts; absent: from the beginning
   std::chrono::microseconds lookback{0};
   std::string key, order;
 };
 
 struct ExtractConfig {
-  std::string from;                     // a connection's name, or file, inline, generator
+  std::string from;  // a connection's name, or file, inline, generator
   Mark mark;
-  std::vector<NamedWritten> columns;    // name -> type; empty: inferred
-  std::vector<Written> select;          // names; empty: all
-  Written sample;                       // rows or "10 %"; empty: all
+  std::vector<NamedWritten> columns;  // name -> type; empty: inferred
+  std::vector<Written> select;        // names; empty: all
+  Written sample;                     // rows or "10 %"; empty: all
   std::optional<IncrementalConfig> incremental;
   // files
-  std::vector<Written> path;            // globs
+  std::vector<Written> path;  // globs
   std::string format = "auto";
   bool allow_empty = false;
   // databases
@@ -42,9 +42,9 @@ struct ExtractConfig {
   // inline: a list of maps, or a map partition -> list of maps
   Node rows;
   // generator: columns i BIGINT, partition INTEGER, key BIGINT, value DOUBLE, ts TIMESTAMP
-  std::optional<int64_t> count;         // rows in all; absent: endless
+  std::optional<int64_t> count;  // rows in all; absent: endless
   int64_t partitions = 1, keys = 1000, seed = 1;
-  Written start;                        // of ts; default 2026-01-01
+  Written start;  // of ts; default 2026-01-01
   std::chrono::microseconds every{1'000'000}, disorder{0};
 };
 
@@ -53,10 +53,10 @@ Spec<ExtractConfig> ExtractSpec();
 // Everything a source needs to know besides its connection.
 struct ExtractRequest {
   std::string step;
-  ExtractConfig config;                             // `{{ }}` in its text slots is already resolved
-  std::vector<sql::Bound> bound;                    // values that `query` uses
-  std::optional<std::pair<Micros, Micros>> interval; // of the run
-  std::optional<Schema> pinned;                     // the types that the first run guessed
+  ExtractConfig config;           // `{{ }}` in its text slots is already resolved
+  std::vector<sql::Bound> bound;  // values that `query` uses
+  std::optional<std::pair<Micros, Micros>> interval;  // of the run
+  std::optional<Schema> pinned;                       // the types that the first run guessed
 };
 
 }  // namespace sluice

@@ -1,3 +1,4 @@
+// Tests of connector/extract.
 #include "connector/extract.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +11,9 @@ namespace {
 
 using testing::HasSubstr;
 
-Node Plain(const std::string& text) { return {.kind = Node::Kind::kScalar, .scalar = text, .mark = {"p.yml", 4, 9}}; }
+Node Plain(const std::string& text) {
+  return {.kind = Node::Kind::kScalar, .scalar = text, .mark = {"p.yml", 4, 9}};
+}
 Node MapOf(std::vector<std::pair<std::string, Node>> entries) {
   Node map{.kind = Node::Kind::kMap, .mark = {"p.yml", 3, 3}};
   for (auto& [key, value] : entries) map.map.emplace_back(Plain(key), value);
@@ -23,8 +26,11 @@ std::string ErrorOf(std::vector<std::pair<std::string, Node>> entries) {
 }
 
 TEST(ExtractSpec, BindsItsKeys) {
-  const auto bound = ExtractSpec().Bind(MapOf({{"from", Plain("generator")}, {"count", Plain("0")}, {"path", Plain("a.csv")},
-                                               {"incremental", MapOf({{"cursor", Plain("updated_at")}, {"lookback", Plain("5m")}})}}));
+  const auto bound = ExtractSpec().Bind(MapOf(
+      {{"from", Plain("generator")},
+       {"count", Plain("0")},
+       {"path", Plain("a.csv")},
+       {"incremental", MapOf({{"cursor", Plain("updated_at")}, {"lookback", Plain("5m")}})}}));
   ASSERT_TRUE(bound.ok()) << Format(bound.error());
   EXPECT_EQ(bound->count, 0);
   EXPECT_EQ(bound->path.at(0).text, "a.csv");
@@ -34,7 +40,8 @@ TEST(ExtractSpec, BindsItsKeys) {
 }
 
 TEST(ExtractSpec, RefusesByName) {
-  EXPECT_THAT(ErrorOf({{"format", Plain("avro")}}), HasSubstr("p.yml:4:9: format 'avro' is not built yet: comes with the width"));
+  EXPECT_THAT(ErrorOf({{"format", Plain("avro")}}),
+              HasSubstr("p.yml:4:9: format 'avro' is not built yet: comes with the width"));
   EXPECT_THAT(ErrorOf({{"format", Plain("csw")}}), HasSubstr("csv"));
   EXPECT_THAT(ErrorOf({{"topic", Plain("t")}}), HasSubstr("comes with"));
   EXPECT_THAT(ErrorOf({{"pth", Plain("t")}}), HasSubstr("path"));
@@ -50,7 +57,9 @@ TEST(BuiltinConnectors, NameKeysThatExist) {
     ASSERT_NE(connector, nullptr) << type;
     EXPECT_TRUE(connector->built_in);
     for (const std::string& key : connector->extract_keys) {
-      EXPECT_TRUE(std::any_of(facts.fields.begin(), facts.fields.end(), [&](const auto& field) { return field.name == key; })) << key;
+      EXPECT_TRUE(std::any_of(facts.fields.begin(), facts.fields.end(), [&](const auto& field) {
+        return field.name == key;
+      })) << key;
     }
   }
   EXPECT_EQ(Find(all, "kafka"), nullptr);

@@ -1,4 +1,5 @@
-// The keys of `load`, one list for every kind of sink. Which of them a sink takes is in its ConnectorFacts.
+// The keys of `load`, one list for every kind of sink. Which of them a sink takes is in its
+// ConnectorFacts.
 #include "connector/load.h"
 
 #include <fmt/format.h>
@@ -43,7 +44,8 @@ Result<Mode> ParseMode(std::string_view word, const Mark& mark) {
   }
   for (std::string_view later : kLaterModes) {
     if (later == word) {
-      return ConfigError(mark, fmt::format("mode '{}' is not built yet: comes with the width of a batch", word));
+      return ConfigError(
+          mark, fmt::format("mode '{}' is not built yet: comes with the width of a batch", word));
     }
   }
   const std::vector<std::string> words = ModeWords();
@@ -58,25 +60,31 @@ Status CheckMode(const Load& load) {
   const bool by_key =
       load.mode == Mode::kInsert || load.mode == Mode::kUpsert || load.mode == Mode::kReplace;
   if (by_key && load.key.empty()) {
-    return ConfigError(load.mark,
-                       load.mode == Mode::kReplace
-                           ? "mode 'replace' replaces the rows of the keys that come: it needs 'key'; "
-                             "to replace the whole table, did you mean 'overwrite'?"
-                           : fmt::format("mode '{}' needs 'key': the column or columns that make a row itself", mode));
+    return ConfigError(
+        load.mark,
+        load.mode == Mode::kReplace
+            ? "mode 'replace' replaces the rows of the keys that come: it needs 'key'; "
+              "to replace the whole table, did you mean 'overwrite'?"
+            : fmt::format("mode '{}' needs 'key': the column or columns that make a row itself",
+                          mode));
   }
   if (load.mode == Mode::kReplacePartition && load.partition.empty()) {
-    return ConfigError(load.mark, "mode 'replace_partition' needs 'partition': a column, or { column: value }");
+    return ConfigError(
+        load.mark, "mode 'replace_partition' needs 'partition': a column, or { column: value }");
   }
   if (load.mode != Mode::kReplacePartition && !load.partition.empty()) {
-    return ConfigError(load.mark, fmt::format("'partition' belongs to mode 'replace_partition', not to '{}'", mode));
+    return ConfigError(
+        load.mark,
+        fmt::format("'partition' belongs to mode 'replace_partition', not to '{}'", mode));
   }
   for (const std::string& key : load.key) {
     if (Find(load.schema, key) != nullptr) continue;
     const std::vector<std::string> names = VisibleNames(load.schema);
     const auto nearest = Nearest(key, names);
-    return ConfigError(load.mark, fmt::format("the key '{}' is not a column of the rows; {}the rows have: {}", key,
-                                              nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
-                                              Join(names, ", ")));
+    return ConfigError(
+        load.mark, fmt::format("the key '{}' is not a column of the rows; {}the rows have: {}", key,
+                               nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
+                               Join(names, ", ")));
   }
   return Ok();
 }
@@ -84,26 +92,37 @@ Status CheckMode(const Load& load) {
 Spec<LoadConfig> LoadSpec() {
   std::vector<std::string> modes = ModeWords();
   modes.insert(modes.end(), kLaterModes.begin(), kLaterModes.end());
-  return Spec<LoadConfig>("load", "Writes the rows to a table or to files, and hands them on once they are there.")
+  return Spec<LoadConfig>(
+             "load",
+             "Writes the rows to a table or to files, and hands them on once they are there.")
       .Text(&LoadConfig::into, "into", "Name of a connection, or `file`.", Need::kRequired)
-      .TextSlot(&LoadConfig::table, "table", "Table to write, `name` or `schema.name`; created where it is missing.")
-      .TextSlot(&LoadConfig::path, "path", "File to write, or a folder (ending in `/`) that gets one file per epoch.")
-      .Choice(&LoadConfig::mode, "mode", "What happens to rows that are there already.", std::move(modes))
-      .List(&LoadConfig::key, "key", "The columns that make a row itself.", Slot::kText, "column or list of columns")
+      .TextSlot(&LoadConfig::table, "table",
+                "Table to write, `name` or `schema.name`; created where it is missing.")
+      .TextSlot(&LoadConfig::path, "path",
+                "File to write, or a folder (ending in `/`) that gets one file per epoch.")
+      .Choice(&LoadConfig::mode, "mode", "What happens to rows that are there already.",
+              std::move(modes))
+      .List(&LoadConfig::key, "key", "The columns that make a row itself.", Slot::kText,
+            "column or list of columns")
       .Names(&LoadConfig::partition, "partition",
-             "The part of the table that is replaced: a column (its values come from the rows), or column or "
+             "The part of the table that is replaced: a column (its values come from the rows), or "
+             "column or "
              "expression -> value.",
              Slot::kColumn, "column, or map column or expression -> value")
-      .Choice(&LoadConfig::format, "format", "Format of the files; 'auto' goes by the path's extension.",
+      .Choice(&LoadConfig::format, "format",
+              "Format of the files; 'auto' goes by the path's extension.",
               {"auto", "csv", "ndjson", "parquet"})
-      .Choice(&LoadConfig::compression, "compression", "Compression of Parquet files; 'auto' is snappy.",
-              {"auto", "snappy", "zstd", "none"})
-      .Choice(&LoadConfig::provenance, "provenance", "Whether a table that is created gets the column _sluice_epoch.",
-              {"on", "off"})
-      .Text(&LoadConfig::renamed_from, "renamed_from", "The lane this load had before its step or pipeline was renamed.")
+      .Choice(&LoadConfig::compression, "compression",
+              "Compression of Parquet files; 'auto' is snappy.", {"auto", "snappy", "zstd", "none"})
+      .Choice(&LoadConfig::provenance, "provenance",
+              "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
+      .Text(&LoadConfig::renamed_from, "renamed_from",
+            "The lane this load had before its step or pipeline was renamed.")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
-      .Reserved("compare", "Which columns decide whether a row has changed.", "the width of a batch")
-      .Reserved("ignore", "Columns that do not decide whether a row has changed.", "the width of a batch")
+      .Reserved("compare", "Which columns decide whether a row has changed.",
+                "the width of a batch")
+      .Reserved("ignore", "Columns that do not decide whether a row has changed.",
+                "the width of a batch")
       .Reserved("history", "Columns of scd2 and scd3.", "the width of a batch")
       .Reserved("latest", "A view that keeps the newest row per key.", "the width of a batch")
       .Reserved("version", "Number of the table's version.", "schema contracts")

@@ -17,12 +17,13 @@ std::string_view NameOf(Mode mode);
 Result<Mode> ParseMode(std::string_view word, const Mark& mark);
 
 struct LoadConfig {
-  std::string into;                     // a connection's name, or file
+  std::string into;  // a connection's name, or file
   Mark mark;
   Written table, path;
   std::string mode = "append";
   std::vector<Written> key;
-  std::vector<NamedWritten> partition;  // column (value empty: the rows say), or column or expression -> value
+  std::vector<NamedWritten>
+      partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
   Node contract;
@@ -32,19 +33,19 @@ struct LoadConfig {
 Spec<LoadConfig> LoadSpec();
 
 struct PartitionTerm {
-  std::string column;                   // a column of the target, or an expression over its columns
-  std::optional<sql::Bound> value;      // absent: the values that occur in the rows
+  std::string column;               // a column of the target, or an expression over its columns
+  std::optional<sql::Bound> value;  // absent: the values that occur in the rows
 };
 
 // One target of a flow, exact.
 struct Load {
   std::string step;
-  std::string target;                   // table "schema.name", or a path
+  std::string target;  // table "schema.name", or a path
   Mode mode = Mode::kAppend;
   std::vector<std::string> key;
   std::vector<PartitionTerm> partition;
-  Schema schema;                        // visible columns of the rows
-  std::string format, compression;      // files
+  Schema schema;                    // visible columns of the rows
+  std::string format, compression;  // files
   bool provenance = true;
   Mark mark;
 };

@@ -1,4 +1,5 @@
-// The table of contents of connectors: an explicit list built in `main` and passed by reference; tests pass a shorter one.
+// The table of contents of connectors: an explicit list built in `main` and passed by reference;
+// tests pass a shorter one.
 #pragma once
 
 #include <functional>
@@ -21,23 +22,33 @@ struct ConnectorContext {
   Files& files;
   sql::Database& database;
   Clock& clock;
-  std::string folder;       // of the project: relative paths start here
+  std::string folder;  // of the project: relative paths start here
 };
 
 struct Connector {
-  std::string type;                          // "duckdb", "file"
+  std::string type;  // "duckdb", "file"
   std::string summary;
-  SpecFacts connection;                      // keys in sluice.yml besides type; none: built in, `from: file`
-  bool built_in = false;                     // its type is a reserved name for `from` and `into`
-  std::vector<std::string> extract_keys;     // keys of ExtractConfig that it takes besides from and columns; empty: no source
-  std::vector<std::string> load_keys;        // keys of LoadConfig that it takes besides into and mode; empty: no sink
+  SpecFacts connection;   // keys in sluice.yml besides type; none: built in, `from: file`
+  bool built_in = false;  // its type is a reserved name for `from` and `into`
+  std::vector<std::string> extract_keys;  // keys of ExtractConfig that it takes besides from and
+                                          // columns; empty: no source
+  std::vector<std::string>
+      load_keys;  // keys of LoadConfig that it takes besides into and mode; empty: no sink
   // Checks a connection's keys; kConfig with places. No I/O.
   std::function<Status(const Node& connection)> check;
-  // `connection`: the map in sluice.yml; null for a built-in one. No I/O before the first call of the source.
-  std::function<Result<std::unique_ptr<Source>>(const Node* connection, ExtractRequest request, const ConnectorContext&)> source;
-  std::function<Result<std::unique_ptr<Sink>>(const Node* connection, const std::vector<Load>& loads, const ConnectorContext&)> sink;
-  // Two loads go into the same sink (one transaction) when their keys are equal: the path of a DuckDB file, the path of a file load.
-  std::function<std::string(const Node* connection, const LoadConfig& load, const std::string& folder)> sink_key;
+  // `connection`: the map in sluice.yml; null for a built-in one. No I/O before the first call of
+  // the source.
+  std::function<Result<std::unique_ptr<Source>>(const Node* connection, ExtractRequest request,
+                                                const ConnectorContext&)>
+      source;
+  std::function<Result<std::unique_ptr<Sink>>(
+      const Node* connection, const std::vector<Load>& loads, const ConnectorContext&)>
+      sink;
+  // Two loads go into the same sink (one transaction) when their keys are equal: the path of a
+  // DuckDB file, the path of a file load.
+  std::function<std::string(const Node* connection, const LoadConfig& load,
+                            const std::string& folder)>
+      sink_key;
 };
 
 using Connectors = std::vector<Connector>;

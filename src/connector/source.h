@@ -19,30 +19,36 @@
 
 namespace sluice {
 
-// What reading a range again gives. It decides: redo freely | redo by key only | spool to disk first.
+// What reading a range again gives. It decides: redo freely | redo by key only | spool to disk
+// first.
 enum class Replay : uint8_t { kSameRows, kSameKeys, kNone };
 
 struct SourceShape {
-  Schema schema;             // visible columns
-  Schema guessed;            // the columns whose types were inferred, to be pinned; empty: all were declared or are the system's own
+  Schema schema;   // visible columns
+  Schema guessed;  // the columns whose types were inferred, to be pinned; empty: all were declared
+                   // or are the system's own
   Replay replay = Replay::kSameRows;
   bool endless = false;
-  bool ordered = false;      // rows have a partition and an offset (needed for event_time)
-  std::string describe;      // for `plan`: "3 files, csv, 1.1 GB"
+  bool ordered = false;  // rows have a partition and an offset (needed for event_time)
+  std::string describe;  // for `plan`: "3 files, csv, 1.1 GB"
 };
 
-struct Limits {              // 0: no limit
+struct Limits {  // 0: no limit
   uint64_t rows = 0, bytes = 0;
-  Micros linger{0};          // endless sources wait at most that long for more once something is there
+  Micros linger{0};  // endless sources wait at most that long for more once something is there
 };
 
-// How DuckDB reads the range: as SQL of its own (`from` is what follows FROM), or by our decoders (`scan`). One or the other.
+// How DuckDB reads the range: as SQL of its own (`from` is what follows FROM), or by our decoders
+// (`scan`). One or the other.
 struct Opened {
   std::string from;
   std::vector<sql::Bound> bound;
-  std::optional<uint64_t> rows_known;   // how many rows the range holds, from the system's own count (Parquet footer)
-  std::shared_ptr<sql::Scan> scan;      // schema, decoder, feed set; the caller sets reject, event_time and stop
-  // Records that could not become rows, asked for on the same session after the query and before its transaction ends (CSV rejects).
+  std::optional<uint64_t>
+      rows_known;  // how many rows the range holds, from the system's own count (Parquet footer)
+  std::shared_ptr<sql::Scan>
+      scan;  // schema, decoder, feed set; the caller sets reject, event_time and stop
+  // Records that could not become rows, asked for on the same session after the query and before
+  // its transaction ends (CSV rejects).
   std::function<Result<std::vector<Letter>>(sql::Session&)> rejects;
 };
 
@@ -51,19 +57,25 @@ class Source {
   virtual ~Source() = default;
   // Plan time too; no side effect.
   virtual Result<SourceShape> Describe(sql::Session& session, std::stop_token stop) = 0;
-  // Fixes the next range after `from`, at most `limits`; the rows in it never change afterwards as far as Replay says.
-  // nullopt: nothing there (bounded: ended; endless: nothing new within the linger). Killed: as if never called.
-  virtual Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token stop) = 0;
+  // Fixes the next range after `from`, at most `limits`; the rows in it never change afterwards as
+  // far as Replay says. nullopt: nothing there (bounded: ended; endless: nothing new within the
+  // linger). Killed: as if never called.
+  virtual Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                              std::stop_token stop) = 0;
   // Where the next range starts once this one is decided.
   virtual Position After(const Position& from, const Range& range) const = 0;
-  // The partitions that have rows after `position`, of a source with order and an end: until each of them has shown its first row
-  // event time stands still, because a row that is on time in its own partition is never late.
+  // The partitions that have rows after `position`, of a source with order and an end: until each
+  // of them has shown its first row event time stands still, because a row that is on time in its
+  // own partition is never late.
   virtual std::vector<std::string> Unfinished(const Position& /*position*/) const { return {}; }
-  // Ready to be read; again after a crash, with an old range. `columns`: the visible columns that are needed (empty: all).
+  // Ready to be read; again after a crash, with an old range. `columns`: the visible columns that
+  // are needed (empty: all).
   virtual Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token stop) = 0;
-  // After reading, before the decision: is the source still as it was frozen? kRejected where not ("orders.csv changed while it was read").
+  // After reading, before the decision: is the source still as it was frozen? kRejected where not
+  // ("orders.csv changed while it was read").
   virtual Status Verify(const Range&) { return Ok(); }
-  // Fills `line` and, where it is empty, `original` of letters that only have a partition and an offset.
+  // Fills `line` and, where it is empty, `original` of letters that only have a partition and an
+  // offset.
   virtual Status Locate(std::vector<Letter>&) { return Ok(); }
   // After the decision; a hint, may be lost.
   virtual Status Release(const Range&) { return Ok(); }

@@ -35,8 +35,10 @@ struct SourceProbe {
   std::unique_ptr<sql::Session> session;
 };
 
-std::vector<std::vector<std::string>> RowsOf(const std::vector<SourceProbe::Epoch>& epochs);  // all, sorted
+std::vector<std::vector<std::string>> RowsOf(
+    const std::vector<SourceProbe::Epoch>& epochs);  // all, sorted
 std::vector<Letter> LettersOf(const std::vector<SourceProbe::Epoch>& epochs);
-ExtractRequest FileRequest(const std::string& glob, const std::vector<std::pair<std::string, std::string>>& columns = {});
+ExtractRequest FileRequest(const std::string& glob,
+                           const std::vector<std::pair<std::string, std::string>>& columns = {});
 
 }  // namespace sluice

@@ -1,3 +1,4 @@
+// Tests of connector/source_probe.
 #include "connector/source_probe.h"
 
 #include <fmt/format.h>
@@ -70,7 +71,8 @@ Result<SourceProbe::Epoch> SourceProbe::Read(Source& source, const Range& range)
   return epoch;
 }
 
-Result<std::vector<SourceProbe::Epoch>> SourceProbe::ReadAll(Source& source, const Limits& limits, Position from) {
+Result<std::vector<SourceProbe::Epoch>> SourceProbe::ReadAll(Source& source, const Limits& limits,
+                                                             Position from) {
   std::vector<Epoch> epochs;
   for (bool final = false; !final;) {
     std::optional<Range> range = TRY(source.Freeze(from, limits, {}));
@@ -90,17 +92,22 @@ std::vector<std::vector<std::string>> RowsOf(const std::vector<SourceProbe::Epoc
 }
 std::vector<Letter> LettersOf(const std::vector<SourceProbe::Epoch>& epochs) {
   std::vector<Letter> letters;
-  for (const auto& epoch : epochs) letters.insert(letters.end(), epoch.letters.begin(), epoch.letters.end());
+  for (const auto& epoch : epochs)
+    letters.insert(letters.end(), epoch.letters.begin(), epoch.letters.end());
   return letters;
 }
 
-ExtractRequest FileRequest(const std::string& glob, const std::vector<std::pair<std::string, std::string>>& columns) {
+ExtractRequest FileRequest(const std::string& glob,
+                           const std::vector<std::pair<std::string, std::string>>& columns) {
   ExtractRequest request;
   request.step = "orders";
   request.config.from = "file";
   request.config.path.push_back({.text = glob, .mark = {"p.yml", 3, 7}, .quoted = false});
   for (const auto& [name, type] : columns) {
-    request.config.columns.push_back({.name = name, .mark = {}, .value = {.text = type, .mark = {"p.yml", 4, 9}, .quoted = false}});
+    request.config.columns.push_back(
+        {.name = name,
+         .mark = {},
+         .value = {.text = type, .mark = {"p.yml", 4, 9}, .quoted = false}});
   }
   return request;
 }

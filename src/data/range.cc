@@ -1,5 +1,6 @@
-// Records as one line of JSON. Equal records give equal text, and every record comes back equal, whatever bytes its
-// strings hold: a string that is not UTF-8 (a file's name may be any bytes) travels as U+0001 and its bytes in hex.
+// Records as one line of JSON. Equal records give equal text, and every record comes back equal,
+// whatever bytes its strings hold: a string that is not UTF-8 (a file's name may be any bytes)
+// travels as U+0001 and its bytes in hex.
 #include "data/range.h"
 
 #include <fmt/format.h>
@@ -17,9 +18,12 @@ constexpr int64_t kFormat = 1;
 constexpr char kHexMark = '\x01';
 
 constexpr std::pair<const char*, uint64_t Counts::*> kCountNames[] = {
-    {"in", &Counts::in},       {"out", &Counts::out},
-    {"filtered", &Counts::filtered}, {"deduplicated", &Counts::deduplicated},
-    {"rejected", &Counts::rejected}, {"late", &Counts::late},
+    {"in", &Counts::in},
+    {"out", &Counts::out},
+    {"filtered", &Counts::filtered},
+    {"deduplicated", &Counts::deduplicated},
+    {"rejected", &Counts::rejected},
+    {"late", &Counts::late},
     {"skipped", &Counts::skipped},
 };
 
@@ -54,12 +58,14 @@ Error Unexpected(std::string_view what, const Json& found) {
   return RejectedError(fmt::format("expected {}, found {}", what, EscapeControl(text)));
 }
 
-Status ExpectKeys(const Json& object, std::string_view what, std::initializer_list<std::string_view> known) {
+Status ExpectKeys(const Json& object, std::string_view what,
+                  std::initializer_list<std::string_view> known) {
   if (!object.is_object()) return Unexpected(fmt::format("{} as an object", what), object);
   for (const auto& item : object.items()) {
     bool found = false;
     for (std::string_view key : known) found = found || key == item.key();
-    if (!found) return RejectedError(fmt::format("unknown key '{}' in {}", EscapeControl(item.key()), what));
+    if (!found)
+      return RejectedError(fmt::format("unknown key '{}' in {}", EscapeControl(item.key()), what));
   }
   return Ok();
 }
@@ -75,15 +81,21 @@ Result<std::string> TextOf(const Json& value, std::string_view what) {
   return FromJsonText(value.get_ref<const std::string&>());
 }
 
-Result<std::string> TextAt(const Json& object, const char* key) { return TextOf(*TRY(Member(object, key)), key); }
+Result<std::string> TextAt(const Json& object, const char* key) {
+  return TextOf(*TRY(Member(object, key)), key);
+}
 
 Result<int64_t> NumberOf(const Json& value, std::string_view what) {
-  const bool too_big = value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
-  if (!value.is_number_integer() || too_big) return Unexpected(fmt::format("{} as a whole number", what), value);
+  const bool too_big =
+      value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
+  if (!value.is_number_integer() || too_big)
+    return Unexpected(fmt::format("{} as a whole number", what), value);
   return value.get<int64_t>();
 }
 
-Result<int64_t> NumberAt(const Json& object, const char* key) { return NumberOf(*TRY(Member(object, key)), key); }
+Result<int64_t> NumberAt(const Json& object, const char* key) {
+  return NumberOf(*TRY(Member(object, key)), key);
+}
 
 Result<bool> FlagAt(const Json& object, const char* key) {
   const Json& value = *TRY(Member(object, key));
@@ -96,7 +108,9 @@ Json RangesToJson(const std::map<std::string, Range>& ranges) {
   for (const auto& [step, range] : ranges) {
     Json cuts = Json::array();
     for (const Cut& cut : range.cuts) {
-      Json one = {{"partition", ToJsonText(cut.partition)}, {"from", ToJsonText(cut.from)}, {"to", ToJsonText(cut.to)}};
+      Json one = {{"partition", ToJsonText(cut.partition)},
+                  {"from", ToJsonText(cut.from)},
+                  {"to", ToJsonText(cut.to)}};
       if (!cut.identity.empty()) one["identity"] = ToJsonText(cut.identity);
       cuts.push_back(std::move(one));
     }
@@ -129,7 +143,8 @@ Result<std::map<std::string, Range>> RangesFromJson(const Json& json) {
   return ranges;
 }
 
-// Zeros are left out: most fates of most steps are zero, and the record is written with every epoch.
+// Zeros are left out: most fates of most steps are zero, and the record is written with every
+// epoch.
 Json CountsToJson(const Counts& counts) {
   Json json = Json::object();
   for (const auto& [name, member] : kCountNames) {
@@ -146,8 +161,10 @@ Result<Counts> CountsFromJson(const Json& json) {
   for (const auto& [name, member] : kCountNames) {
     auto found = json.find(name);
     if (found == json.end()) continue;
-    // A document built from small literals holds signed numbers, a parsed one unsigned: both are counts.
-    if (!found->is_number_integer() || (!found->is_number_unsigned() && found->get<int64_t>() < 0)) {
+    // A document built from small literals holds signed numbers, a parsed one unsigned: both are
+    // counts.
+    if (!found->is_number_integer() ||
+        (!found->is_number_unsigned() && found->get<int64_t>() < 0)) {
       return Unexpected(fmt::format("'{}' as a count", name), *found);
     }
     counts.*member = found->get<uint64_t>();
@@ -158,23 +175,24 @@ Result<Counts> CountsFromJson(const Json& json) {
 
 Result<Lane> LaneFromJson(const Json& json) {
   if (!json.is_array() || json.size() != 4) return Unexpected("a lane of four texts", json);
-  return Lane{TRY(TextOf(json[0], "project")), TRY(TextOf(json[1], "pipeline")), TRY(TextOf(json[2], "flow")),
-              TRY(TextOf(json[3], "interval"))};
+  return Lane{TRY(TextOf(json[0], "project")), TRY(TextOf(json[1], "pipeline")),
+              TRY(TextOf(json[2], "flow")), TRY(TextOf(json[3], "interval"))};
 }
 
 Status CheckFormat(const Json& json) {
   if (!json.is_object()) return Unexpected("an object", json);
   const int64_t format = TRY(NumberAt(json, "format"));
   if (format == kFormat) return Ok();
-  return RejectedError(fmt::format("format {} is not known (this sluice reads format {}): use the newer sluice that wrote it",
-                                   format, kFormat));
+  return RejectedError(fmt::format(
+      "format {} is not known (this sluice reads format {}): use the newer sluice that wrote it",
+      format, kFormat));
 }
 
 Result<EpochRecord> RecordFromJson(const Json& json) {
   TRY(CheckFormat(json));
   TRY(ExpectKeys(json, "the record",
-                 {"format", "lane", "epoch", "fence", "run", "fingerprint", "ranges", "position", "watermarks", "fired",
-                  "books", "final", "published"}));
+                 {"format", "lane", "epoch", "fence", "run", "fingerprint", "ranges", "position",
+                  "watermarks", "fired", "books", "final", "published"}));
   EpochRecord record;
   record.lane = TRY(LaneFromJson(*TRY(Member(json, "lane"))));
   record.epoch = EpochId{TRY(NumberAt(json, "epoch"))};
@@ -190,7 +208,8 @@ Result<EpochRecord> RecordFromJson(const Json& json) {
   const Json& watermarks = *TRY(Member(json, "watermarks"));
   if (!watermarks.is_object()) return Unexpected("'watermarks' as an object", watermarks);
   for (const auto& item : watermarks.items()) {
-    record.watermarks.emplace(TRY(FromJsonText(item.key())), Micros{TRY(NumberOf(item.value(), "a watermark"))});
+    record.watermarks.emplace(TRY(FromJsonText(item.key())),
+                              Micros{TRY(NumberOf(item.value(), "a watermark"))});
   }
   if (json.contains("fired")) record.fired = Micros{TRY(NumberAt(json, "fired"))};
   const Json& books = *TRY(Member(json, "books"));
@@ -232,12 +251,14 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
-std::string Serialise(const std::map<std::string, Range>& ranges) { return RangesToJson(ranges).dump(); }
+std::string Serialise(const std::map<std::string, Range>& ranges) {
+  return RangesToJson(ranges).dump();
+}
 
 std::string Serialise(const EpochRecord& record) {
   Json json = {{"format", kFormat}};
-  json["lane"] = {ToJsonText(record.lane.project), ToJsonText(record.lane.pipeline), ToJsonText(record.lane.flow),
-                  ToJsonText(record.lane.interval)};
+  json["lane"] = {ToJsonText(record.lane.project), ToJsonText(record.lane.pipeline),
+                  ToJsonText(record.lane.flow), ToJsonText(record.lane.interval)};
   json["epoch"] = record.epoch.value;
   json["fence"] = record.fence.value;
   json["run"] = record.run.value;
@@ -249,7 +270,8 @@ std::string Serialise(const EpochRecord& record) {
   for (const auto& [key, at] : record.watermarks) json["watermarks"][ToJsonText(key)] = at.count();
   if (record.fired.count() != INT64_MIN) json["fired"] = record.fired.count();
   json["books"] = Json::object();
-  for (const auto& [step, counts] : record.books) json["books"][ToJsonText(step)] = CountsToJson(counts);
+  for (const auto& [step, counts] : record.books)
+    json["books"][ToJsonText(step)] = CountsToJson(counts);
   json["final"] = record.final;
   json["published"] = record.published;
   return json.dump();

@@ -1,7 +1,8 @@
 // What an epoch reads, and the record that says it happened.
 //
-// A position is opaque text that only its source reads. `identity` is what two equal readings have in common: a file's
-// name, size, times and edges, a table's cursor bounds. A cut without identity is a new reading at every run.
+// A position is opaque text that only its source reads. `identity` is what two equal readings have
+// in common: a file's name, size, times and edges, a table's cursor bounds. A cut without identity
+// is a new reading at every run.
 #pragma once
 
 #include <compare>
@@ -34,7 +35,8 @@ struct Range {
 
 using Position = std::map<std::string, std::string>;  // partition -> from where to go on
 
-// Epochs are ordered within a lane and nowhere else. `interval` is "start/end" for a run over an interval, "stream" else.
+// Epochs are ordered within a lane and nowhere else. `interval` is "start/end" for a run over an
+// interval, "stream" else.
 struct Lane {
   std::string project, pipeline, flow, interval;
 
@@ -42,8 +44,8 @@ struct Lane {
   std::string Key() const;  // "project/pipeline/flow/interval", each part escaped
 };
 
-// Rows of one step in one epoch or run: in = out + filtered + deduplicated + rejected + late + skipped + held, except where
-// the step restarts the equation (aggregate, join, sql, window).
+// Rows of one step in one epoch or run: in = out + filtered + deduplicated + rejected + late +
+// skipped + held, except where the step restarts the equation (aggregate, join, sql, window).
 struct Counts {
   uint64_t in = 0, out = 0, filtered = 0, deduplicated = 0, rejected = 0, late = 0, skipped = 0;
   int64_t held = 0;  // rows in the step's state after, less before: 0 over a whole bounded run
@@ -53,20 +55,21 @@ struct Counts {
 };
 using Books = std::map<std::string, Counts>;  // step -> counts
 
-// About 300 bytes, written inside the destination's own transaction: if it is there, the epoch happened.
+// About 300 bytes, written inside the destination's own transaction: if it is there, the epoch
+// happened.
 struct EpochRecord {
   Lane lane;
   EpochId epoch;
   FenceId fence;
   RunId run;
-  std::string fingerprint;                  // of what the load computes, not of the YAML text
-  std::map<std::string, Range> ranges;      // extract step -> what it read
-  Position position;                        // "step\x1fpartition" -> where the next epoch goes on
-  std::map<std::string, Micros> watermarks; // "step\x1fpartition" -> Wp
-  Micros fired{INT64_MIN};                  // windows that end at or before this have been emitted
-  Books books;
-  bool final = false;                       // the flow has read all there is to read in this lane
-  bool published = true;                    // false: rows are in staging, waiting for the run's end
+  std::string fingerprint;                   // of what the load computes, not of the YAML text
+  std::map<std::string, Range> ranges;       // extract step -> what it read
+  Position position;                         // "step\x1fpartition" -> where the next epoch goes on
+  std::map<std::string, Micros> watermarks;  // "step\x1fpartition" -> Wp
+  Micros fired{INT64_MIN};                   // windows that end at or before this have been emitted
+  Books books;                              // of all epochs since the last one that published
+  bool final = false;     // the flow has read all there is to read in this lane
+  bool published = true;  // false: rows are in staging, waiting for the run's end
 };
 
 // JSON in one line; Parse refuses what it does not know.

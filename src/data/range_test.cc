@@ -1,3 +1,4 @@
+// Tests of data/range.
 #include "data/range.h"
 
 #include <gtest/gtest.h>
@@ -15,8 +16,12 @@ EpochRecord Example() {
   record.run = RunId{19};
   record.fingerprint = "00c0ffee00c0ffee";
   record.ranges["orders"] = {{{"data/orders.csv", "0", "4711", "4711:1763700000"}}, true};
-  record.position["orders\x1f" "data/orders.csv"] = "4711";
-  record.watermarks["orders\x1f" "data/orders.csv"] = Micros{1763700000000000};
+  record.position
+      ["orders\x1f"
+       "data/orders.csv"] = "4711";
+  record.watermarks
+      ["orders\x1f"
+       "data/orders.csv"] = Micros{1763700000000000};
   record.fired = Micros{1763690000000000};
   record.books["orders"] = {.in = 3, .out = 2, .rejected = 1};
   record.books["window"] = {.in = 2, .held = 2};
@@ -48,7 +53,8 @@ std::string WithReplaced(std::string text, std::string_view from, std::string_vi
 
 TEST(LaneTest, KeysOfDifferentLanesDiffer) {
   EXPECT_EQ((Lane{"shop", "orders", "main", "stream"}.Key()), "shop/orders/main/stream");
-  EXPECT_EQ((Lane{"a/b", "c%d", "e\n", "2026-01-01/2026-01-02"}.Key()), "a%2Fb/c%25d/e%0A/2026-01-01%2F2026-01-02");
+  EXPECT_EQ((Lane{"a/b", "c%d", "e\n", "2026-01-01/2026-01-02"}.Key()),
+            "a%2Fb/c%25d/e%0A/2026-01-01%2F2026-01-02");
   EXPECT_NE((Lane{"a", "b/c", "", ""}.Key()), (Lane{"a/b", "c", "", ""}.Key()));
   EXPECT_NE((Lane{"a%2Fb", "", "", ""}.Key()), (Lane{"a/b", "", "", ""}.Key()));
 }
@@ -60,13 +66,14 @@ TEST(CountsTest, AddsEveryFate) {
 }
 
 TEST(EpochRecordTest, IsOneLineThatNamesWhatItHolds) {
-  EXPECT_EQ(Serialise(Example()),
-            R"({"format":1,"lane":["shop","orders","main","stream"],"epoch":42,"fence":7,"run":19,)"
-            R"("fingerprint":"00c0ffee00c0ffee","ranges":{"orders":{"cuts":[{"partition":"data/orders.csv",)"
-            R"("from":"0","to":"4711","identity":"4711:1763700000"}],"final":true}},)"
-            R"("position":{"orders\u001fdata/orders.csv":"4711"},)"
-            R"("watermarks":{"orders\u001fdata/orders.csv":1763700000000000},"fired":1763690000000000,)"
-            R"("books":{"orders":{"in":3,"out":2,"rejected":1},"window":{"in":2,"held":2}},"final":true,"published":true})");
+  EXPECT_EQ(
+      Serialise(Example()),
+      R"({"format":1,"lane":["shop","orders","main","stream"],"epoch":42,"fence":7,"run":19,)"
+      R"("fingerprint":"00c0ffee00c0ffee","ranges":{"orders":{"cuts":[{"partition":"data/orders.csv",)"
+      R"("from":"0","to":"4711","identity":"4711:1763700000"}],"final":true}},)"
+      R"("position":{"orders\u001fdata/orders.csv":"4711"},)"
+      R"("watermarks":{"orders\u001fdata/orders.csv":1763700000000000},"fired":1763690000000000,)"
+      R"("books":{"orders":{"in":3,"out":2,"rejected":1},"window":{"in":2,"held":2}},"final":true,"published":true})");
 }
 
 TEST(EpochRecordTest, ComesBack) {
@@ -84,16 +91,20 @@ class Dice {
   uint64_t Below(uint64_t bound) { return engine_() % bound; }
   int64_t Number() {
     switch (Below(5)) {
-      case 0: return INT64_MIN;
-      case 1: return INT64_MAX;
-      case 2: return 0;
-      default: return static_cast<int64_t>(engine_());
+      case 0:
+        return INT64_MIN;
+      case 1:
+        return INT64_MAX;
+      case 2:
+        return 0;
+      default:
+        return static_cast<int64_t>(engine_());
     }
   }
   uint64_t Count() { return Below(4) == 0 ? UINT64_MAX : Below(1000); }
   std::string Text() {
-    static constexpr std::string_view kPieces[] = {"a", "\"", "\\", "/", "\n", "ü", "🌊", "\xff", "\xc3", "\x01", "\x1f",
-                                                   "%", "01", "zz", "'"};
+    static constexpr std::string_view kPieces[] = {
+        "a", "\"", "\\", "/", "\n", "ü", "🌊", "\xff", "\xc3", "\x01", "\x1f", "%", "01", "zz", "'"};
     std::string text;
     for (uint64_t n = Below(6); n > 0; --n) text += kPieces[Below(std::size(kPieces))];
     if (Below(10) == 0) text += '\0';
@@ -108,11 +119,13 @@ class Dice {
     record.fingerprint = Text();
     for (uint64_t n = Below(4); n > 0; --n) {
       Range& range = record.ranges[Text()];
-      for (uint64_t c = Below(3); c > 0; --c) range.cuts.push_back({Text(), Text(), Text(), Text()});
+      for (uint64_t c = Below(3); c > 0; --c)
+        range.cuts.push_back({Text(), Text(), Text(), Text()});
       range.final = Below(2) == 0;
       record.position[Text()] = Text();
       record.watermarks[Text()] = Micros{Number()};
-      record.books[Text()] = {Count(), Count(), Count(), Count(), Count(), Count(), Count(), Number()};
+      record.books[Text()] = {Count(), Count(), Count(), Count(),
+                              Count(), Count(), Count(), Number()};
     }
     record.fired = Micros{Number()};
     record.final = Below(2) == 0;

@@ -1,8 +1,8 @@
-// The shape of rows: named, typed columns. A type is written as DuckDB writes it ("BIGINT", "DECIMAL(18,3)",
-// "STRUCT(a INTEGER)"), because DuckDB is the only engine that computes on it.
+// The shape of rows: named, typed columns. A type is written as DuckDB writes it ("BIGINT",
+// "DECIMAL(18,3)", "STRUCT(a INTEGER)"), because DuckDB is the only engine that computes on it.
 //
-// A hidden column travels with the rows and is never seen by a user's expression, `SELECT *` or a sink: it carries
-// where a row came from and how far event time had come in its partition.
+// A hidden column travels with the rows and is never seen by a user's expression, `SELECT *` or a
+// sink: it carries where a row came from and how far event time had come in its partition.
 #pragma once
 
 #include <cstdint>
@@ -32,19 +32,36 @@ Schema Visible(const Schema& schema);
 // "(id BIGINT, name VARCHAR)"
 std::string Format(const Schema& schema);
 
-// Hidden columns of a source with event time or order. Types: VARCHAR, BIGINT, TIMESTAMP, TIMESTAMP.
+// Hidden columns of a source with event time or order. Types: VARCHAR, BIGINT, TIMESTAMP,
+// TIMESTAMP.
 inline constexpr std::string_view kPartitionColumn = "_sluice_partition";  // "path", "topic/3"
-inline constexpr std::string_view kOffsetColumn = "_sluice_offset";        // of the record in its partition
-inline constexpr std::string_view kEventTimeColumn = "_sluice_time";       // the declared event time
-inline constexpr std::string_view kWatermarkColumn = "_sluice_watermark";  // Wp of its partition after this row
+inline constexpr std::string_view kOffsetColumn =
+    "_sluice_offset";  // of the record in its partition
+inline constexpr std::string_view kEventTimeColumn = "_sluice_time";  // the declared event time
+inline constexpr std::string_view kWatermarkColumn =
+    "_sluice_watermark";  // Wp of its partition after this row
 
 // The visible column in tables that we create (DESIGN §8, provenance).
 inline constexpr std::string_view kEpochColumn = "_sluice_epoch";
 
-// How a type lies in memory when our own decoders fill it. kText covers every type that a decoder cannot fill: it
-// delivers text and the scan casts it (`TRY_CAST(text AS type)`).
-enum class Physical : uint8_t { kBool, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kFloat,
-                                kDouble, kDate, kTimestamp, kText };
+// How a type lies in memory when our own decoders fill it. kText covers every type that a decoder
+// cannot fill: it delivers text and the scan casts it (`TRY_CAST(text AS type)`).
+enum class Physical : uint8_t {
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFloat,
+  kDouble,
+  kDate,
+  kTimestamp,
+  kText
+};
 Physical PhysicalOf(std::string_view type);  // kTimestamp: microseconds; kDate: days since 1970
 
 }  // namespace sluice

@@ -1,3 +1,4 @@
+// Tests of data/schema.
 #include "data/schema.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,9 @@ namespace sluice {
 namespace {
 
 Schema Orders() {
-  return {{"Id", "BIGINT", false, "the key"}, {"_sluice_time", "TIMESTAMP", true, ""}, {"name", "VARCHAR", false, ""}};
+  return {{"Id", "BIGINT", false, "the key"},
+          {"_sluice_time", "TIMESTAMP", true, ""},
+          {"name", "VARCHAR", false, ""}};
 }
 
 TEST(SchemaTest, FindsAsSqlDoesWithoutCase) {
@@ -39,8 +42,9 @@ TEST(SchemaTest, OnlyPlainTypesAreFilledInPlace) {
   EXPECT_EQ(PhysicalOf("DATE"), Physical::kDate);
   EXPECT_EQ(PhysicalOf("TIMESTAMP"), Physical::kTimestamp);
   EXPECT_EQ(PhysicalOf("int8"), Physical::kInt64);  // Postgres' word: eight bytes
-  for (const char* type : {"VARCHAR", "DECIMAL(18,3)", "HUGEINT", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "INTEGER[]",
-                           "STRUCT(a INTEGER)", "BLOB", "", "no such type"}) {
+  for (const char* type :
+       {"VARCHAR", "DECIMAL(18,3)", "HUGEINT", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS",
+        "INTEGER[]", "STRUCT(a INTEGER)", "BLOB", "", "no such type"}) {
     EXPECT_EQ(PhysicalOf(type), Physical::kText) << type;
   }
 }

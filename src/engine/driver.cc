@@ -325,7 +325,13 @@ EpochRecord Driver::RecordOf(EpochId number, const Epoch& epoch, const Moved& mo
           .published = true};
 }
 
-Status Driver::CheckRejects(const Moved& moved) const {
+// What the epochs that wait for publication have counted so far, of this run and those before it: a
+// budget must not be won by running again.
+Books Driver::Waiting() const {
+  return last_ && !last_->published && !again_pending_ ? last_->books : Books{};
+}
+
+Status Driver::CheckRejects(const Moved& moved, const Epoch& epoch) const {
   for (const Letter& letter : moved.letters) {
     auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(),
                                 [&](const PlannedExtract& e) { return e.step == letter.step; });
@@ -345,15 +351,14 @@ Status Driver::CheckRejects(const Moved& moved) const {
         .mark = {},
         .retry_after = {}};
   }
-  uint64_t rejected = outcome_.letters + moved.letters.size();
-  uint64_t read = 0;
-  for (const PlannedExtract& extract : flow_.extracts) {
-    auto now = moved.books.find(extract.step), before = outcome_.books.find(extract.step);
-    read += (now == moved.books.end() ? 0 : now->second.in) +
-            (before == outcome_.books.end() ? 0 : before->second.in);
-  }
+  Books books = flow_.publish_at_end ? Waiting() : outcome_.books;
+  for (const auto& [step, counts] : moved.books) books[step] += counts;
+  uint64_t rejected = 0, read = 0;
+  for (const auto& [step, counts] : books) rejected += counts.rejected + counts.late;
+  for (const PlannedExtract& extract : flow_.extracts) read += books[extract.step].in;
   bool many = plan_.max_rejects && rejected > *plan_.max_rejects;
-  bool share = plan_.max_rejects_share && read > 0 &&
+  // A share is one of all rows: what the first of them are like says nothing yet.
+  bool share = plan_.max_rejects_share && read > 0 && (epoch.final || flow_.endless) &&
                static_cast<double>(rejected) > *plan_.max_rejects_share * static_cast<double>(read);
   if (many || share) {
     return RejectedError(
@@ -433,11 +438,12 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   Mover mover(plan_, flow_, world_, options_, *work_);
   Moved moved = TRY(mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime, joined,
                                state_.get(), stop));
-  TRY(CheckRejects(moved));
+  TRY(CheckRejects(moved, epoch));
   Tell(Milestone::kMoved);
 
   EpochRecord record = RecordOf(number, epoch, moved);
   record.published = !staged;
+  for (const auto& [step, counts] : Waiting()) record.books[step] += counts;
   TRY(Hold(moved, number, landings, record, stop));
   TRY(Decide(*landings[0], record));
   last_ = record;

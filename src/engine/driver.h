@@ -77,7 +77,8 @@ class Driver {
   Status Decide(Landing& landing, const EpochRecord& record);
   Status Settle(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
-  Status CheckRejects(const Moved& moved) const;
+  Books Waiting() const;
+  Status CheckRejects(const Moved& moved, const Epoch& epoch) const;
   EpochRecord RecordOf(EpochId number, const Epoch& epoch, const Moved& moved) const;
   Limits EpochLimits() const;
   void Tell(Milestone milestone) const;

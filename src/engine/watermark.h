@@ -28,7 +28,7 @@ class WatermarkJoin {
   void Finish(const std::string& partition) { finished_.insert(partition); }
   // The joined watermark at the steady time `at`; kNoTime while nothing has been seen. Never falls.
   Micros Joined(std::chrono::nanoseconds at);
-  Micros joined() const { return joined_; }         // without looking again
+  Micros joined() const { return joined_; }        // without looking again
   void Start(Micros joined) { joined_ = joined; }  // where a restart goes on
   const std::map<std::string, Micros>& partitions() const { return watermarks_; }
 

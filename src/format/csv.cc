@@ -1,5 +1,6 @@
-// The order of the steps in SniffCsv is the point: what DuckDB's sniffer would skip or merge silently (leading lines that
-// look odd, ragged rows, quotes that first occur late) is kept from it by declaring it.
+// The order of the steps in SniffCsv is the point: what DuckDB's sniffer would skip or merge
+// silently (leading lines that look odd, ragged rows, quotes that first occur late) is kept from it
+// by declaring it.
 #include "format/csv.h"
 
 #include <fmt/format.h>
@@ -15,10 +16,13 @@ namespace {
 
 constexpr uint64_t kMaxCsvOriginal = 64 << 10;
 
-Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const std::string& extra, std::stop_token stop) {
+Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const std::string& extra,
+                        std::stop_token stop) {
   const std::string text = fmt::format(
-      "SELECT Delimiter, Quote, Escape, NewLineDelimiter, Comment, HasHeader, coalesce(DateFormat, ''), "
-      "coalesce(TimestampFormat, ''), unnest(Columns, recursive := true) FROM sniff_csv({}, skip=0, store_rejects=true{})",
+      "SELECT Delimiter, Quote, Escape, NewLineDelimiter, Comment, HasHeader, coalesce(DateFormat, "
+      "''), "
+      "coalesce(TimestampFormat, ''), unnest(Columns, recursive := true) FROM sniff_csv({}, "
+      "skip=0, store_rejects=true{})",
       QuoteLiteral(PlainPath(path)), extra);
   Result<sql::Rows> rows = session.Query(text, {}, stop);
   if (!rows.ok() && rows.error().kind != ErrorKind::kCancelled) {
@@ -29,7 +33,9 @@ Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const st
   return rows;
 }
 
-std::string WordOf(const sql::Cell& cell) { return cell.null || cell.text == "(empty)" ? "" : cell.text; }
+std::string WordOf(const sql::Cell& cell) {
+  return cell.null || cell.text == "(empty)" ? "" : cell.text;
+}
 
 CsvFacts FactsOf(const sql::Rows& rows) {
   CsvFacts facts;
@@ -46,20 +52,24 @@ CsvFacts FactsOf(const sql::Rows& rows) {
   dialect.header = first[5].text == "true";
   dialect.date_format = WordOf(first[6]);
   dialect.timestamp_format = WordOf(first[7]);
-  for (const auto& row : rows.rows) facts.columns.push_back({.name = row[8].text, .type = row[9].text});
+  for (const auto& row : rows.rows)
+    facts.columns.push_back({.name = row[8].text, .type = row[9].text});
   return facts;
 }
 
 bool SameNames(const Schema& columns, const std::vector<std::string>& wanted) {
   return columns.size() == wanted.size() &&
-         std::all_of(wanted.begin(), wanted.end(), [&](const std::string& name) { return Find(columns, name); });
+         std::all_of(wanted.begin(), wanted.end(),
+                     [&](const std::string& name) { return Find(columns, name); });
 }
 
 Result<std::string> EncodingOf(const std::string& path, std::string_view head) {
   if (StartsWith(head, "\xFF\xFE")) return std::string("utf-16");
   if (StartsWith(head, "\xFE\xFF")) {
-    return RejectedError(fmt::format("'{}' is UTF-16 big endian, which cannot be read; convert it to UTF-8: "
-                                     "iconv -f UTF-16 -t UTF-8", path));
+    return RejectedError(
+        fmt::format("'{}' is UTF-16 big endian, which cannot be read; convert it to UTF-8: "
+                    "iconv -f UTF-16 -t UTF-8",
+                    path));
   }
   return std::string();
 }
@@ -87,35 +97,43 @@ Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::s
   return facts;
 }
 
-std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect, const Schema& columns,
-                    const std::string& rejects) {
+std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect,
+                    const Schema& columns, const std::string& rejects) {
   std::string declared, names;
   for (const Column& column : columns) {
-    declared += fmt::format("{}{}: {}", declared.empty() ? "" : ", ", QuoteLiteral(column.name), QuoteLiteral(column.type));
+    declared += fmt::format("{}{}: {}", declared.empty() ? "" : ", ", QuoteLiteral(column.name),
+                            QuoteLiteral(column.type));
     names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   }
   std::string options = fmt::format(
-      "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip=0, header={}, store_rejects=true, "
+      "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip=0, header={}, "
+      "store_rejects=true, "
       "rejects_limit=0, rejects_table={}, rejects_scan={}",
       QuoteLiteral(dialect.delimiter), QuoteLiteral(dialect.quote), QuoteLiteral(dialect.escape),
-      QuoteLiteral(dialect.comment), dialect.header, QuoteLiteral(rejects + "_errors"), QuoteLiteral(rejects + "_scans"));
+      QuoteLiteral(dialect.comment), dialect.header, QuoteLiteral(rejects + "_errors"),
+      QuoteLiteral(rejects + "_scans"));
   if (!dialect.newline.empty()) options += ", new_line=" + QuoteLiteral(dialect.newline);
   if (!dialect.date_format.empty()) options += ", dateformat=" + QuoteLiteral(dialect.date_format);
-  if (!dialect.timestamp_format.empty()) options += ", timestampformat=" + QuoteLiteral(dialect.timestamp_format);
+  if (!dialect.timestamp_format.empty())
+    options += ", timestampformat=" + QuoteLiteral(dialect.timestamp_format);
   if (!dialect.encoding.empty()) options += ", encoding=" + QuoteLiteral(dialect.encoding);
-  // A column that nobody selects is not checked; the hash asks for all, whatever the query above needs.
-  return fmt::format("(SELECT * FROM read_csv({}, {}, columns={{{}}}) WHERE hash({}) IS NOT NULL)", PathList(paths), options,
-                     declared, names);
+  // A column that nobody selects is not checked; the hash asks for all, whatever the query above
+  // needs.
+  return fmt::format("(SELECT * FROM read_csv({}, {}, columns={{{}}}) WHERE hash({}) IS NOT NULL)",
+                     PathList(paths), options, declared, names);
 }
 
 Result<std::vector<Letter>> TakeCsvRejects(sql::Session& session, const std::string& rejects) {
-  const sql::Rows exist = TRY(session.Query(fmt::format(
-      "SELECT count(*) FROM duckdb_tables() WHERE table_name = {}", QuoteLiteral(rejects + "_errors"))));
+  const sql::Rows exist =
+      TRY(session.Query(fmt::format("SELECT count(*) FROM duckdb_tables() WHERE table_name = {}",
+                                    QuoteLiteral(rejects + "_errors"))));
   if (exist.rows[0][0].text == "0") return std::vector<Letter>{};
   const sql::Rows rows = TRY(session.Query(fmt::format(
       "SELECT s.file_path, e.line_byte_position, min(e.line), bool_and(e.error_type = 'CAST'), "
-      "string_agg(DISTINCT e.error_message, '; ' ORDER BY e.error_message), any_value(left(e.csv_line, {2})), "
-      "max(strlen(e.csv_line)) FROM {0} e JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM {1}) s "
+      "string_agg(DISTINCT e.error_message, '; ' ORDER BY e.error_message), "
+      "any_value(left(e.csv_line, {2})), "
+      "max(strlen(e.csv_line)) FROM {0} e JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM "
+      "{1}) s "
       "USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL",
       QuoteIdentifier(rejects + "_errors"), QuoteIdentifier(rejects + "_scans"), kMaxCsvOriginal)));
   std::vector<Letter> letters;
@@ -128,14 +146,17 @@ Result<std::vector<Letter>> TakeCsvRejects(sql::Session& session, const std::str
     letter.message = row[4].text;
     letter.original = row[5].text;
     if (NumberOf(row[6]) > static_cast<int64_t>(letter.original.size())) {
-      letter.message += fmt::format(" (the first {} of {} bytes are kept)", letter.original.size(), row[6].text);
+      letter.message +=
+          fmt::format(" (the first {} of {} bytes are kept)", letter.original.size(), row[6].text);
     }
-    while (!letter.original.empty() && (letter.original.back() == '\n' || letter.original.back() == '\r')) {
+    while (!letter.original.empty() &&
+           (letter.original.back() == '\n' || letter.original.back() == '\r')) {
       letter.original.pop_back();
     }
     letters.push_back(std::move(letter));
   }
-  TRY(session.Execute(fmt::format("DROP TABLE {}; DROP TABLE {}", QuoteIdentifier(rejects + "_errors"),
+  TRY(session.Execute(fmt::format("DROP TABLE {}; DROP TABLE {}",
+                                  QuoteIdentifier(rejects + "_errors"),
                                   QuoteIdentifier(rejects + "_scans"))));
   return letters;
 }

@@ -1,5 +1,6 @@
-// CSV by DuckDB, with nothing left to its guesses at read time: the dialect is sniffed first, then every column is declared,
-// and each line that does not fit is kept as a letter instead of ending the read or vanishing.
+// CSV by DuckDB, with nothing left to its guesses at read time: the dialect is sniffed first, then
+// every column is declared, and each line that does not fit is kept as a letter instead of ending
+// the read or vanishing.
 #pragma once
 
 #include <stop_token>
@@ -27,17 +28,19 @@ struct CsvFacts {
   Schema columns;  // in the order of the file; column0, column1, … where there is no header
 };
 
-// `head`: the first bytes of the file, for its byte order mark. `wanted` (may be empty): the names that the file should have; they
-// tell a header from a first row where all columns are text.
+// `head`: the first bytes of the file, for its byte order mark. `wanted` (may be empty): the names
+// that the file should have; they tell a header from a first row where all columns are text.
 Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::string_view head,
                           const std::vector<std::string>& wanted, std::stop_token stop);
 
-// A FROM item over files of one dialect and one order of columns. `columns`: names and types in the order of the files.
-// Bad lines go to the tables `<rejects>_errors` and `<rejects>_scans` of the session's transaction.
-std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect, const Schema& columns,
-                    const std::string& rejects);
+// A FROM item over files of one dialect and one order of columns. `columns`: names and types in the
+// order of the files. Bad lines go to the tables `<rejects>_errors` and `<rejects>_scans` of the
+// session's transaction.
+std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect,
+                    const Schema& columns, const std::string& rejects);
 
-// One letter per bad line, the file's path as its partition; then the tables are gone. Before the transaction ends.
+// One letter per bad line, the file's path as its partition; then the tables are gone. Before the
+// transaction ends.
 Result<std::vector<Letter>> TakeCsvRejects(sql::Session& session, const std::string& rejects);
 
 }  // namespace sluice::format

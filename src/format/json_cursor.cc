@@ -101,11 +101,21 @@ void Unescape(std::string_view inside, std::string& text) {
     const char letter = inside[next + 1];
     i = next + 2;
     switch (letter) {
-      case 'b': text += '\b'; break;
-      case 'f': text += '\f'; break;
-      case 'n': text += '\n'; break;
-      case 'r': text += '\r'; break;
-      case 't': text += '\t'; break;
+      case 'b':
+        text += '\b';
+        break;
+      case 'f':
+        text += '\f';
+        break;
+      case 'n':
+        text += '\n';
+        break;
+      case 'r':
+        text += '\r';
+        break;
+      case 't':
+        text += '\t';
+        break;
       case 'u': {
         auto point = static_cast<uint32_t>(UnitOf(inside.substr(i)));
         i += 4;
@@ -117,7 +127,8 @@ void Unescape(std::string_view inside, std::string& text) {
         AppendUtf8(point, text);
         break;
       }
-      default: text += letter;
+      default:
+        text += letter;
     }
   }
 }

@@ -1,5 +1,6 @@
-// Walks the tokens of one line of JSON by the whole grammar (RFC 8259): every byte of the line is judged, whether its
-// value is wanted or not. Inline, because it is the innermost loop of reading NDJSON.
+// Walks the tokens of one line of JSON by the whole grammar (RFC 8259): every byte of the line is
+// judged, whether its value is wanted or not. Inline, because it is the innermost loop of reading
+// NDJSON.
 #pragma once
 
 #include <array>
@@ -17,7 +18,8 @@ inline bool IsDigit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
 // -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
 bool IsJsonNumber(std::string_view text);
-// Whether the escapes of a string's inside are right: known letters, four hex digits, surrogates in pairs.
+// Whether the escapes of a string's inside are right: known letters, four hex digits, surrogates in
+// pairs.
 bool EscapesHold(std::string_view inside);
 // The text of a string's inside. REQUIRES: EscapesHold(inside).
 void Unescape(std::string_view inside, std::string& text);
@@ -127,7 +129,8 @@ class JsonCursor {
           break;
         }
         if (AtEnd()) return Fail("the line ends inside a value");
-        if (c != (object ? '}' : ']')) return Fail(object ? "',' or '}' was expected" : "',' or ']' was expected");
+        if (c != (object ? '}' : ']'))
+          return Fail(object ? "',' or '}' was expected" : "',' or ']' was expected");
         --depth;
         Step();
       }

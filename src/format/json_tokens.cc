@@ -1,5 +1,5 @@
-// The only file that sees simdjson. Its first stage alone is used: the grammar and the values are read by json_cursor,
-// which keeps the place of each byte and stops at the end of a line.
+// The only file that sees simdjson. Its first stage alone is used: the grammar and the values are
+// read by json_cursor, which keeps the place of each byte and stops at the end of a line.
 #include "format/json_tokens.h"
 
 #include <simdjson.h>
@@ -20,10 +20,14 @@ class JsonTokens::Scanner {
     *count = code == simdjson::SUCCESS ? stages_->n_structural_indexes : 0;
     switch (code) {
       case simdjson::SUCCESS:
-      case simdjson::EMPTY: return TokenFault::kNone;
-      case simdjson::UNESCAPED_CHARS: return TokenFault::kControl;
-      case simdjson::UNCLOSED_STRING: return TokenFault::kUnclosed;
-      default: return TokenFault::kEncoding;
+      case simdjson::EMPTY:
+        return TokenFault::kNone;
+      case simdjson::UNESCAPED_CHARS:
+        return TokenFault::kControl;
+      case simdjson::UNCLOSED_STRING:
+        return TokenFault::kUnclosed;
+      default:
+        return TokenFault::kEncoding;
     }
   }
 

@@ -1,8 +1,9 @@
-// Where the tokens of JSON text begin: braces, brackets, colons, commas, the opening quotes of strings and the first
-// bytes of numbers and words. One vectorised pass over many lines at once.
+// Where the tokens of JSON text begin: braces, brackets, colons, commas, the opening quotes of
+// strings and the first bytes of numbers and words. One vectorised pass over many lines at once.
 //
-// What makes it safe over many lines: a line feed inside a string is a fault of the whole text. So where no fault is
-// found no string crosses a line, and the tokens of each line are those the line would have by itself.
+// What makes it safe over many lines: a line feed inside a string is a fault of the whole text. So
+// where no fault is found no string crosses a line, and the tokens of each line are those the line
+// would have by itself.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +14,9 @@ namespace sluice::format {
 
 enum class TokenFault : uint8_t {
   kNone,
-  kEncoding,   // not UTF-8
-  kControl,    // a control character inside a string
-  kUnclosed,   // a string without its closing quote
+  kEncoding,  // not UTF-8
+  kControl,   // a control character inside a string
+  kUnclosed,  // a string without its closing quote
 };
 
 class JsonTokens {  // one thread

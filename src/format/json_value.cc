@@ -11,8 +11,9 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86400 * kMicrosPerSecond;
-constexpr std::array<double, 23> kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr std::array<double, 23> kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                              1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                              1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 // Days since 1970 of a date that exists (Howard Hinnant's days_from_civil).
 int64_t DaysOf(int64_t year, unsigned month, unsigned day) {
@@ -44,7 +45,8 @@ class Reader {
   bool Digits(int least, int most, T* value) {
     int count = 0;
     *value = 0;
-    for (; count < most && IsDigit(Peek()); ++count) *value = *value * 10 + static_cast<T>(*at_++ - '0');
+    for (; count < most && IsDigit(Peek()); ++count)
+      *value = *value * 10 + static_cast<T>(*at_++ - '0');
     return count >= least;
   }
   void SkipBlanks() {
@@ -73,7 +75,8 @@ ValueFault ReadDate(Reader& reader, int64_t* days) {
 // "10:20[:30[.123]]" as microseconds of the day; digits past the sixth are cut off, as DuckDB does.
 ValueFault ReadTime(Reader& reader, int64_t* micros) {
   int64_t hour, minute, second = 0, fraction = 0;
-  if (!reader.Digits(1, 2, &hour) || !reader.Take(':') || !reader.Digits(2, 2, &minute)) return ValueFault::kType;
+  if (!reader.Digits(1, 2, &hour) || !reader.Take(':') || !reader.Digits(2, 2, &minute))
+    return ValueFault::kType;
   if (reader.Take(':')) {
     if (!reader.Digits(2, 2, &second)) return ValueFault::kType;
     if (reader.Take('.')) {
@@ -92,9 +95,11 @@ ValueFault ReadTime(Reader& reader, int64_t* micros) {
 ValueFault ReadZone(Reader& reader, int64_t* micros) {
   *micros = 0;
   reader.SkipBlanks();
-  if (reader.AtEnd() || ((reader.Take('Z') || reader.Take('z')) && reader.AtEnd())) return ValueFault::kNone;
+  if (reader.AtEnd() || ((reader.Take('Z') || reader.Take('z')) && reader.AtEnd()))
+    return ValueFault::kNone;
   if (reader.Take('U')) {
-    return reader.Take('T') && reader.Take('C') && reader.AtEnd() ? ValueFault::kNone : ValueFault::kType;
+    return reader.Take('T') && reader.Take('C') && reader.AtEnd() ? ValueFault::kNone
+                                                                  : ValueFault::kType;
   }
   const bool east = reader.Take('+');
   if (!east && !reader.Take('-')) return ValueFault::kType;
@@ -123,7 +128,8 @@ ValueFault WholeOfReal(std::string_view text, bool* negative, uint64_t* magnitud
   if (mark < text.size()) {
     std::string_view written = text.substr(mark + 1);
     if (written[0] == '+') written.remove_prefix(1);
-    if (std::from_chars(written.data(), written.data() + written.size(), exponent).ec != std::errc()) {
+    if (std::from_chars(written.data(), written.data() + written.size(), exponent).ec !=
+        std::errc()) {
       return ValueFault::kRange;
     }
   }
@@ -131,14 +137,17 @@ ValueFault WholeOfReal(std::string_view text, bool* negative, uint64_t* magnitud
   const size_t leading = std::min(digits.find_first_not_of('0'), digits.size());
   *magnitude = 0;
   if (leading == digits.size()) return ValueFault::kNone;
-  const long whole = exponent > 1'000'000 || exponent < -1'000'000 ? exponent : static_cast<long>(point) + exponent;
+  const long whole = exponent > 1'000'000 || exponent < -1'000'000
+                         ? exponent
+                         : static_cast<long>(point) + exponent;
   if (whole - static_cast<long>(leading) > 20) return ValueFault::kRange;
   const size_t last = digits.find_last_not_of('0') + 1;
   if (whole < static_cast<long>(last)) return ValueFault::kType;  // a fraction is left
   digits.resize(static_cast<size_t>(whole), '0');
   const char* const end = digits.data() + digits.size();
-  return std::from_chars(digits.data() + leading, end, *magnitude).ec == std::errc() ? ValueFault::kNone
-                                                                                     : ValueFault::kRange;
+  return std::from_chars(digits.data() + leading, end, *magnitude).ec == std::errc()
+             ? ValueFault::kNone
+             : ValueFault::kRange;
 }
 
 ValueFault DoubleOf(std::string_view text, double* value) {
@@ -168,7 +177,8 @@ ValueFault DoubleOf(std::string_view text, double* value) {
   if (code == std::errc()) return ValueFault::kNone;
   // Out of range is said of too small ones too: those are the zero they are nearest to.
   const size_t mark = text.find_first_of("eE");
-  const bool small = mark != std::string_view::npos ? text.substr(mark + 1, 1) == "-" : text.find("0.") <= 1;
+  const bool small =
+      mark != std::string_view::npos ? text.substr(mark + 1, 1) == "-" : text.find("0.") <= 1;
   *value = 0;
   return small ? ValueFault::kNone : ValueFault::kRange;
 }
@@ -198,7 +208,8 @@ ValueFault BoolOf(std::string_view text, bool* value) {
   std::string word(text);
   for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   *value = word == "true" || word == "t" || word == "1" || word == "yes" || word == "y";
-  if (*value || word == "false" || word == "f" || word == "0" || word == "no" || word == "n") return ValueFault::kNone;
+  if (*value || word == "false" || word == "f" || word == "0" || word == "no" || word == "n")
+    return ValueFault::kNone;
   return ValueFault::kType;
 }
 

@@ -1,4 +1,5 @@
-// What a number or a text of JSON means as a value of a column: exact or refused, never rounded into another value.
+// What a number or a text of JSON means as a value of a column: exact or refused, never rounded
+// into another value.
 #pragma once
 
 #include <charconv>
@@ -19,7 +20,8 @@ ValueFault WholeOfReal(std::string_view text, bool* negative, uint64_t* magnitud
 ValueFault DoubleOf(std::string_view text, double* value);
 // "2026-11-21": days since 1970.
 ValueFault DateOf(std::string_view text, int32_t* days);
-// "2026-11-21[T ]10:20[:30[.123456]][Z|±hh[[:]mm]]": microseconds since 1970, UTC where an offset is given.
+// "2026-11-21[T ]10:20[:30[.123456]][Z|±hh[[:]mm]]": microseconds since 1970, UTC where an offset
+// is given.
 ValueFault TimestampOf(std::string_view text, int64_t* micros);
 // true, t, 1 / false, f, 0 and their like.
 ValueFault BoolOf(std::string_view text, bool* value);
@@ -36,7 +38,9 @@ ValueFault IntegerOf(std::string_view text, T* value) {
   if (at == digits) return ValueFault::kType;
   if (at < end || at - digits > 19) {
     negative = false;
-    if (const ValueFault fault = WholeOfReal(text, &negative, &magnitude); fault != ValueFault::kNone) return fault;
+    if (const ValueFault fault = WholeOfReal(text, &negative, &magnitude);
+        fault != ValueFault::kNone)
+      return fault;
   }
   constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<T>::max());
   if constexpr (std::is_signed_v<T>) {

@@ -1,5 +1,6 @@
-// The text is tokenised in chunks of about 64 KiB (they stay in the cache), then walked line by line. Only where a chunk
-// is damaged are its lines tokenised one by one, so that one bad line costs its neighbours nothing.
+// The text is tokenised in chunks of about 64 KiB (they stay in the cache), then walked line by
+// line. Only where a chunk is damaged are its lines tokenised one by one, so that one bad line
+// costs its neighbours nothing.
 #include "format/ndjson.h"
 
 #include <fmt/format.h>
@@ -26,15 +27,18 @@ constexpr int kNoColumn = -1;
 // A type whose text is JSON itself: the cast wants the quotes of a string too.
 bool WantsJson(std::string_view type) {
   const std::string name = ToLower(Trim(type));
-  return name == "json" || EndsWith(name, "]") || StartsWith(name, "struct") || StartsWith(name, "map") ||
-         StartsWith(name, "union") || name == "variant";
+  return name == "json" || EndsWith(name, "]") || StartsWith(name, "struct") ||
+         StartsWith(name, "map") || StartsWith(name, "union") || name == "variant";
 }
 
 const char* Describe(TokenFault fault) {
   switch (fault) {
-    case TokenFault::kEncoding: return "not UTF-8";
-    case TokenFault::kControl: return "a control character inside a string, or a string without its closing quote";
-    default: return "a string without its closing quote";
+    case TokenFault::kEncoding:
+      return "not UTF-8";
+    case TokenFault::kControl:
+      return "a control character inside a string, or a string without its closing quote";
+    default:
+      return "a string without its closing quote";
   }
 }
 
@@ -42,8 +46,8 @@ struct Target {
   Column column;
   Physical physical = Physical::kText;
   bool wants_json = false;
-  int slot = kNoColumn;      // index among the slots; kNoColumn: checked, not stored
-  uint64_t seen = 0;         // the record that last had it
+  int slot = kNoColumn;  // index among the slots; kNoColumn: checked, not stored
+  uint64_t seen = 0;     // the record that last had it
 };
 
 struct Wrong {
@@ -56,18 +60,21 @@ class NdjsonDecoder final : public Decoder {
  public:
   NdjsonDecoder(const Schema& schema, const std::vector<uint64_t>& projected) {
     for (const Column& column : schema) {
-      targets_.push_back({.column = column, .physical = PhysicalOf(column.type), .wants_json = WantsJson(column.type)});
+      targets_.push_back({.column = column,
+                          .physical = PhysicalOf(column.type),
+                          .wants_json = WantsJson(column.type)});
     }
     for (size_t i = 0; i < projected.size(); ++i) targets_[projected[i]].slot = static_cast<int>(i);
   }
 
-  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets, uint64_t& read,
-                        const Reject& reject) override {
+  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets,
+                        uint64_t& read, const Reject& reject) override {
     block_ = &block, slots_ = slots, reject_ = &reject;
     if (block.cut_off > 0) {
       at = block.size, ++read;
       RefuseLine(0, block.size,
-                 fmt::format("the line has more than {} (limit of one record)", FormatBytes(kMaxRecordBytes)));
+                 fmt::format("the line has more than {} (limit of one record)",
+                             FormatBytes(kMaxRecordBytes)));
       return uint64_t{0};
     }
     if (at == 0) {
@@ -121,7 +128,8 @@ class NdjsonDecoder final : public Decoder {
     if (first == tokens_.end() || *first >= limit) return false;  // blank
     const uint32_t* last = first;
     // A good record ends on its last token: look for it from there only.
-    if (token_guess_ > 0 && tokens_.end() - first > token_guess_ && first[token_guess_ - 1] < limit) {
+    if (token_guess_ > 0 && tokens_.end() - first > token_guess_ &&
+        first[token_guess_ - 1] < limit) {
       last = first + token_guess_;
     }
     while (last < tokens_.end() && *last < limit) ++last;
@@ -142,7 +150,8 @@ class NdjsonDecoder final : public Decoder {
     }
     if (own_tokens_.begin() == own_tokens_.end()) return false;
     ++read;
-    return Record(JsonCursor(text, own_tokens_.begin(), own_tokens_.end(), text + (end - begin)), begin, end);
+    return Record(JsonCursor(text, own_tokens_.begin(), own_tokens_.end(), text + (end - begin)),
+                  begin, end);
   }
 
   bool Record(JsonCursor cursor, size_t begin, size_t end) {
@@ -165,7 +174,8 @@ class NdjsonDecoder final : public Decoder {
     }
     if (found_ < targets_.size()) {
       for (const Target& target : targets_) {
-        if (target.seen != record_ && target.slot >= 0) slots_.columns[static_cast<size_t>(target.slot)].SetNull(row_);
+        if (target.seen != record_ && target.slot >= 0)
+          slots_.columns[static_cast<size_t>(target.slot)].SetNull(row_);
       }
     }
     return true;
@@ -191,14 +201,15 @@ class NdjsonDecoder final : public Decoder {
   }
   bool Closed(JsonCursor& cursor) {
     if (cursor.Peek() != '}') {
-      return cursor.Fail(cursor.AtEnd() ? "the line ends inside an object" : "',' or '}' was expected");
+      return cursor.Fail(cursor.AtEnd() ? "the line ends inside an object"
+                                        : "',' or '}' was expected");
     }
     cursor.Step();
     return cursor.AtEnd() || cursor.Fail("nothing was expected after the object");
   }
 
-  // Which column the key names. Records of one file have their keys in one order nearly always: the guess is the key
-  // that the last record had at this place.
+  // Which column the key names. Records of one file have their keys in one order nearly always: the
+  // guess is the key that the last record had at this place.
   bool Key(JsonCursor& cursor, size_t field, int* column) {
     if (field < predicted_.size()) {
       const Predicted& guess = predicted_[field];
@@ -215,8 +226,9 @@ class NdjsonDecoder final : public Decoder {
     if (!cursor.String(&inside, &escaped)) return false;
     std::string key(inside);
     if (escaped) Unescape(inside, key);
-    const auto found = std::find_if(targets_.begin(), targets_.end(),
-                                    [&](const Target& target) { return target.column.name == key; });
+    const auto found = std::find_if(targets_.begin(), targets_.end(), [&](const Target& target) {
+      return target.column.name == key;
+    });
     *column = found == targets_.end() ? kNoColumn : static_cast<int>(found - targets_.begin());
     if (field < kPredictedFields && !escaped && inside.size() < 60) {
       if (field >= predicted_.size()) predicted_.resize(field + 1);
@@ -263,7 +275,8 @@ class NdjsonDecoder final : public Decoder {
   // `first` is the first byte of the value as written: what kind of value it is.
   void Store(size_t column, std::string_view text, char first) {
     const Target& target = targets_[column];
-    ColumnSlot* slot = target.slot < 0 ? nullptr : &slots_.columns[static_cast<size_t>(target.slot)];
+    ColumnSlot* slot =
+        target.slot < 0 ? nullptr : &slots_.columns[static_cast<size_t>(target.slot)];
     ValueFault fault = ValueFault::kNone;
     switch (target.physical) {
       case Physical::kText:
@@ -279,11 +292,14 @@ class NdjsonDecoder final : public Decoder {
         if (slot && fault == ValueFault::kNone) static_cast<bool*>(slot->values)[row_] = value;
         break;
       }
-      case Physical::kDate: fault = first == '"' ? Put<int32_t, DateOf>(slot, text) : ValueFault::kType; break;
+      case Physical::kDate:
+        fault = first == '"' ? Put<int32_t, DateOf>(slot, text) : ValueFault::kType;
+        break;
       case Physical::kTimestamp:
         fault = first == '"' ? Put<int64_t, TimestampOf>(slot, text) : ValueFault::kType;
         break;
-      default: fault = Number(target.physical, slot, text, first);
+      default:
+        fault = Number(target.physical, slot, text, first);
     }
     if (fault != ValueFault::kNone) [[unlikely]] {
       wrong_.push_back({column, fault, std::string(text.substr(0, kMaxShownBytes + 1))});
@@ -298,23 +314,34 @@ class NdjsonDecoder final : public Decoder {
       return ValueFault::kType;
     }
     switch (physical) {
-      case Physical::kInt8: return Put<int8_t, IntegerOf<int8_t>>(slot, text);
-      case Physical::kInt16: return Put<int16_t, IntegerOf<int16_t>>(slot, text);
-      case Physical::kInt32: return Put<int32_t, IntegerOf<int32_t>>(slot, text);
-      case Physical::kInt64: return Put<int64_t, IntegerOf<int64_t>>(slot, text);
-      case Physical::kUint8: return Put<uint8_t, IntegerOf<uint8_t>>(slot, text);
-      case Physical::kUint16: return Put<uint16_t, IntegerOf<uint16_t>>(slot, text);
-      case Physical::kUint32: return Put<uint32_t, IntegerOf<uint32_t>>(slot, text);
-      case Physical::kUint64: return Put<uint64_t, IntegerOf<uint64_t>>(slot, text);
-      case Physical::kFloat: return Put<float, FloatOf>(slot, text);
-      default: return Put<double, DoubleOf>(slot, text);
+      case Physical::kInt8:
+        return Put<int8_t, IntegerOf<int8_t>>(slot, text);
+      case Physical::kInt16:
+        return Put<int16_t, IntegerOf<int16_t>>(slot, text);
+      case Physical::kInt32:
+        return Put<int32_t, IntegerOf<int32_t>>(slot, text);
+      case Physical::kInt64:
+        return Put<int64_t, IntegerOf<int64_t>>(slot, text);
+      case Physical::kUint8:
+        return Put<uint8_t, IntegerOf<uint8_t>>(slot, text);
+      case Physical::kUint16:
+        return Put<uint16_t, IntegerOf<uint16_t>>(slot, text);
+      case Physical::kUint32:
+        return Put<uint32_t, IntegerOf<uint32_t>>(slot, text);
+      case Physical::kUint64:
+        return Put<uint64_t, IntegerOf<uint64_t>>(slot, text);
+      case Physical::kFloat:
+        return Put<float, FloatOf>(slot, text);
+      default:
+        return Put<double, DoubleOf>(slot, text);
     }
   }
   static ValueFault FloatOf(std::string_view text, float* value) {
     double wide;
     const ValueFault fault = DoubleOf(text, &wide);
     *value = static_cast<float>(wide);
-    if (fault == ValueFault::kNone && std::abs(wide) <= 1.7976931348623157e308 && std::abs(wide) > 3.4028235677973366e38) {
+    if (fault == ValueFault::kNone && std::abs(wide) <= 1.7976931348623157e308 &&
+        std::abs(wide) > 3.4028235677973366e38) {
       return ValueFault::kRange;
     }
     return fault;
@@ -345,12 +372,13 @@ class NdjsonDecoder final : public Decoder {
   void RefuseOther(JsonCursor& cursor, size_t begin, size_t end) {
     const char first = cursor.Peek();
     std::string_view ignored;
-    if (!cursor.Value(&ignored) || (!cursor.AtEnd() && !cursor.Fail("nothing was expected after the value"))) {
+    if (!cursor.Value(&ignored) ||
+        (!cursor.AtEnd() && !cursor.Fail("nothing was expected after the value"))) {
       return RefuseLine(begin, end, Where(cursor, begin));
     }
-    const char* kind = first == '['   ? "an array"
-                       : first == '"' ? "a string"
-                       : first == 'n' ? "null"
+    const char* kind = first == '['                   ? "an array"
+                       : first == '"'                 ? "a string"
+                       : first == 'n'                 ? "null"
                        : first == 't' || first == 'f' ? "a boolean"
                                                       : "a number";
     RefuseLine(begin, end, fmt::format("not an object but {}; each line must be one object", kind));
@@ -362,20 +390,25 @@ class NdjsonDecoder final : public Decoder {
       const bool cut = wrong.value.size() > kMaxShownBytes;
       std::string shown = wrong.value.substr(0, kMaxShownBytes);
       while (cut && !ValidUtf8(shown)) shown.pop_back();
-      fmt::format_to(std::back_inserter(message), "{}column '{}': '{}{}' is {} {}", message.empty() ? "" : "; ",
-                     column.name, shown, cut ? "…" : "",
-                     wrong.fault == ValueFault::kRange ? "out of the range of" : "not a", column.type);
+      fmt::format_to(std::back_inserter(message), "{}column '{}': '{}{}' is {} {}",
+                     message.empty() ? "" : "; ", column.name, shown, cut ? "…" : "",
+                     wrong.fault == ValueFault::kRange ? "out of the range of" : "not a",
+                     column.type);
     }
     wrong_.clear();
     Refuse(begin, end, "type", std::move(message));
   }
-  void RefuseLine(size_t begin, size_t end, std::string message) { Refuse(begin, end, "malformed", std::move(message)); }
+  void RefuseLine(size_t begin, size_t end, std::string message) {
+    Refuse(begin, end, "malformed", std::move(message));
+  }
   void Refuse(size_t begin, size_t end, std::string code, std::string message) {
     const char* text = block_->bytes.data();
     if (end > begin && text[end - 1] == '\r') --end;
     const size_t size = end - begin + block_->cut_off;
     const size_t kept = std::min(end - begin, kMaxOriginalBytes);
-    if (kept < size) fmt::format_to(std::back_inserter(message), " (the first {} of {} bytes are kept)", kept, size);
+    if (kept < size)
+      fmt::format_to(std::back_inserter(message), " (the first {} of {} bytes are kept)", kept,
+                     size);
     (*reject_)({.source = block_->partition,
                 .partition = block_->partition,
                 .offset = block_->first + static_cast<int64_t>(begin),
@@ -411,7 +444,8 @@ class NdjsonDecoder final : public Decoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> MakeNdjsonDecoder(const Schema& schema, const std::vector<uint64_t>& projected) {
+std::unique_ptr<Decoder> MakeNdjsonDecoder(const Schema& schema,
+                                           const std::vector<uint64_t>& projected) {
   return std::make_unique<NdjsonDecoder>(schema, projected);
 }
 

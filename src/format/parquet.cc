@@ -15,10 +15,11 @@ Error Unreadable(const std::vector<std::string>& paths, const Error& error) {
   if (error.kind == ErrorKind::kCancelled) return error;
   const std::string message = error.message.substr(0, error.message.find("\n\n"));
   const bool encrypted = message.find("is encrypted, but") != std::string::npos;
-  return RejectedError(fmt::format("reading the footer of '{}'{}: {}; {}", paths.at(0),
-                                   paths.size() > 1 ? fmt::format(" and {} more", paths.size() - 1) : "", message,
-                                   encrypted ? "an encrypted file must be decrypted first"
-                                             : "the file is damaged or encrypted"));
+  return RejectedError(
+      fmt::format("reading the footer of '{}'{}: {}; {}", paths.at(0),
+                  paths.size() > 1 ? fmt::format(" and {} more", paths.size() - 1) : "", message,
+                  encrypted ? "an encrypted file must be decrypted first"
+                            : "the file is damaged or encrypted"));
 }
 
 }  // namespace
@@ -28,23 +29,28 @@ std::string ReadParquet(const std::vector<std::string>& paths) {
 }
 
 Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop) {
-  const Result<sql::Rows> rows = session.Query("DESCRIBE SELECT * FROM " + ReadParquet({path}), {}, stop);
+  const Result<sql::Rows> rows =
+      session.Query("DESCRIBE SELECT * FROM " + ReadParquet({path}), {}, stop);
   if (!rows.ok()) return Unreadable({path}, rows.error());
   Schema schema;
   for (const auto& row : rows->rows) {
     schema.push_back({.name = row.at(0).text, .type = row.at(1).text});
     if (!StartsWith(schema.back().type, "GEOMETRY")) continue;
-    return RejectedError(fmt::format("'{}': column '{}' is a GEOMETRY: not built yet, comes with the width", path,
-                                     schema.back().name));
+    return RejectedError(
+        fmt::format("'{}': column '{}' is a GEOMETRY: not built yet, comes with the width", path,
+                    schema.back().name));
   }
   return schema;
 }
 
-Result<std::optional<uint64_t>> ParquetRows(sql::Session& session, const std::vector<std::string>& paths,
+Result<std::optional<uint64_t>> ParquetRows(sql::Session& session,
+                                            const std::vector<std::string>& paths,
                                             std::stop_token stop) {
   const Result<sql::Rows> rows = session.Query(
       fmt::format("SELECT sum(num_rows)::BIGINT, bool_or(num_rows = 0 AND num_row_groups > 0) "
-                  "FROM parquet_file_metadata({})", PathList(paths)), {}, stop);
+                  "FROM parquet_file_metadata({})",
+                  PathList(paths)),
+      {}, stop);
   if (!rows.ok()) return Unreadable(paths, rows.error());
   const auto& cells = rows->rows.at(0);
   if (cells.at(0).null || cells.at(1).text == "true") return std::optional<uint64_t>();

@@ -14,8 +14,11 @@
 namespace sluice::format {
 
 Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop);
-// Rows of all the files, from their footers; nullopt where a footer does not say (0 rows in some row groups).
-Result<std::optional<uint64_t>> ParquetRows(sql::Session& session, const std::vector<std::string>& paths, std::stop_token stop);
+// Rows of all the files, from their footers; nullopt where a footer does not say (0 rows in some
+// row groups).
+Result<std::optional<uint64_t>> ParquetRows(sql::Session& session,
+                                            const std::vector<std::string>& paths,
+                                            std::stop_token stop);
 // A FROM item over files of one schema.
 std::string ReadParquet(const std::vector<std::string>& paths);
 

@@ -1,4 +1,5 @@
-// Columns in memory that a decoder fills, as DuckDB's vectors would be; tests read them back as text.
+// Columns in memory that a decoder fills, as DuckDB's vectors would be; tests read them back as
+// text.
 #pragma once
 
 #include <deque>

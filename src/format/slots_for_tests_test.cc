@@ -21,24 +21,36 @@ std::string Show(const std::vector<uint64_t>& values, uint64_t row) {
 
 std::string ShowAs(Physical type, const std::vector<uint64_t>& values, uint64_t row) {
   switch (type) {
-    case Physical::kBool: return Show<bool>(values, row);
-    case Physical::kInt8: return std::to_string(reinterpret_cast<const int8_t*>(values.data())[row]);
-    case Physical::kInt16: return Show<int16_t>(values, row);
+    case Physical::kBool:
+      return Show<bool>(values, row);
+    case Physical::kInt8:
+      return std::to_string(reinterpret_cast<const int8_t*>(values.data())[row]);
+    case Physical::kInt16:
+      return Show<int16_t>(values, row);
     case Physical::kInt32:
-    case Physical::kDate: return Show<int32_t>(values, row);
-    case Physical::kUint8: return std::to_string(reinterpret_cast<const uint8_t*>(values.data())[row]);
-    case Physical::kUint16: return Show<uint16_t>(values, row);
-    case Physical::kUint32: return Show<uint32_t>(values, row);
-    case Physical::kUint64: return Show<uint64_t>(values, row);
-    case Physical::kFloat: return Show<float>(values, row);
-    case Physical::kDouble: return Show<double>(values, row);
-    default: return Show<int64_t>(values, row);
+    case Physical::kDate:
+      return Show<int32_t>(values, row);
+    case Physical::kUint8:
+      return std::to_string(reinterpret_cast<const uint8_t*>(values.data())[row]);
+    case Physical::kUint16:
+      return Show<uint16_t>(values, row);
+    case Physical::kUint32:
+      return Show<uint32_t>(values, row);
+    case Physical::kUint64:
+      return Show<uint64_t>(values, row);
+    case Physical::kFloat:
+      return Show<float>(values, row);
+    case Physical::kDouble:
+      return Show<double>(values, row);
+    default:
+      return Show<int64_t>(values, row);
   }
 }
 
 }  // namespace
 
-TestSlots::TestSlots(const Schema& schema, const std::vector<uint64_t>& projected, uint64_t capacity)
+TestSlots::TestSlots(const Schema& schema, const std::vector<uint64_t>& projected,
+                     uint64_t capacity)
     : capacity_(capacity), memory_(projected.size()), offsets_(capacity) {
   for (size_t i = 0; i < projected.size(); ++i) {
     Memory& memory = memory_[i];
@@ -57,7 +69,8 @@ TestSlots::TestSlots(const Schema& schema, const std::vector<uint64_t>& projecte
 }
 
 Slots TestSlots::Reset() {
-  for (Memory& memory : memory_) std::fill(memory.validity.begin(), memory.validity.end(), ~uint64_t{0});
+  for (Memory& memory : memory_)
+    std::fill(memory.validity.begin(), memory.validity.end(), ~uint64_t{0});
   return {.columns = slots_, .capacity = capacity_};
 }
 
@@ -67,7 +80,8 @@ std::vector<std::string> TestSlots::Row(uint64_t row) const {
     if ((memory.validity[row / 64] >> (row % 64) & 1) == 0) {
       shown.emplace_back("NULL");
     } else {
-      shown.push_back(memory.type == Physical::kText ? memory.texts[row] : ShowAs(memory.type, memory.values, row));
+      shown.push_back(memory.type == Physical::kText ? memory.texts[row]
+                                                     : ShowAs(memory.type, memory.values, row));
     }
   }
   return shown;
@@ -88,8 +102,9 @@ Decoded Decode(Decoder& decoder, const Block& block, TestSlots& slots) {
   uint64_t at = 0;
   while (at < block.size) {
     const uint64_t before = at;
-    const auto filled = decoder.Fill(block, at, slots.Reset(), slots.offsets(), decoded.read,
-                                     [&](Letter letter) { decoded.letters.push_back(std::move(letter)); });
+    const auto filled =
+        decoder.Fill(block, at, slots.Reset(), slots.offsets(), decoded.read,
+                     [&](Letter letter) { decoded.letters.push_back(std::move(letter)); });
     EXPECT_TRUE(filled.ok());
     EXPECT_TRUE(at > before) << "no progress at " << at;
     if (!filled.ok() || at <= before) break;

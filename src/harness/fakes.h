@@ -9,7 +9,8 @@
 
 namespace sluice::harness {
 
-// Wraps every sink of `type`: `commit` is called in place of Landing::Commit, with the real one to call (or not).
+// Wraps every sink of `type`: `commit` is called in place of Landing::Commit, with the real one to
+// call (or not).
 using CommitFault = std::function<Status(Landing& real, const EpochRecord& record)>;
 Connectors WithCommitFault(Connectors connectors, const std::string& type, CommitFault commit);
 

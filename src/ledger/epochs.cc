@@ -1,4 +1,5 @@
-// Progress: intents before, settled records after. The deciding sink holds the truth; this is what we remember of it.
+// Progress: intents before, settled records after. The deciding sink holds the truth; this is what
+// we remember of it.
 #include <fmt/format.h>
 
 #include <array>
@@ -14,18 +15,21 @@ namespace {
 constexpr int64_t kRemembered = 10'000;
 constexpr EpochId kNoEnd{INT64_MAX};
 
-// Read again in another epoch, the same record at the same place refused by the same step is the same letter: the new
-// one replaces it.
+// Read again in another epoch, the same record at the same place refused by the same step is the
+// same letter: the new one replaces it.
 Status ReplaceOlderLetters(sqlite::Connection& connection, int64_t lane, int64_t batch) {
   {
     sqlite::Query others = TRY(connection.Select(
-        "SELECT 1 FROM letter_batches WHERE lane = ?1 AND visible = 1 AND id <> ?2 LIMIT 1", lane, batch));
+        "SELECT 1 FROM letter_batches WHERE lane = ?1 AND visible = 1 AND id <> ?2 LIMIT 1", lane,
+        batch));
     if (!TRY(others.Next())) return Ok();
   }
   return connection.Execute(
-      "DELETE FROM letters WHERE origin IN (SELECT l.origin FROM letter_batches AS n JOIN letters AS l"
+      "DELETE FROM letters WHERE origin IN (SELECT l.origin FROM letter_batches AS n JOIN letters "
+      "AS l"
       " ON l.id BETWEEN n.first_letter AND n.last_letter WHERE n.id = ?2) AND batch <> ?2"
-      " AND EXISTS (SELECT 1 FROM letter_batches AS b WHERE b.id = letters.batch AND b.lane = ?1 AND b.visible = 1)",
+      " AND EXISTS (SELECT 1 FROM letter_batches AS b WHERE b.id = letters.batch AND b.lane = ?1 "
+      "AND b.visible = 1)",
       lane, batch);
 }
 
@@ -33,7 +37,8 @@ Status ShowLetters(sqlite::Connection& connection, int64_t lane, EpochId epoch) 
   int64_t batch = 0;
   {
     sqlite::Query held = TRY(connection.Select(
-        "SELECT id FROM letter_batches WHERE lane = ?1 AND epoch = ?2 AND visible = 0", lane, epoch.value));
+        "SELECT id FROM letter_batches WHERE lane = ?1 AND epoch = ?2 AND visible = 0", lane,
+        epoch.value));
     if (!TRY(held.Next())) return Ok();
     batch = held.Int(0);
   }
@@ -41,10 +46,12 @@ Status ShowLetters(sqlite::Connection& connection, int64_t lane, EpochId epoch) 
   return ReplaceOlderLetters(connection, lane, batch);
 }
 
-Status Settle(sqlite::Connection& connection, const Lane& of, EpochId epoch, RunId run, const std::string& decider,
-              const std::string& record) {
+Status Settle(sqlite::Connection& connection, const Lane& of, EpochId epoch, RunId run,
+              const std::string& decider, const std::string& record) {
   const int64_t lane = TRY(NumberLane(connection, of));
-  TRY(connection.Execute("INSERT OR REPLACE INTO epochs (lane, epoch, run, decider, record) VALUES (?1, ?2, ?3, ?4, ?5)",
+  TRY(
+      connection.Execute("INSERT OR REPLACE INTO epochs (lane, epoch, run, decider, record) VALUES "
+                         "(?1, ?2, ?3, ?4, ?5)",
                          lane, epoch.value, run.value, decider, record));
   TRY(connection.Execute("DELETE FROM intents WHERE lane = ?1 AND epoch <= ?2", lane, epoch.value));
   TRY(ShowLetters(connection, lane, epoch));
@@ -63,18 +70,21 @@ Result<int64_t> NumberLane(sqlite::Connection& connection, const Lane& lane) {
     sqlite::Query known = TRY(connection.Select("SELECT id FROM lanes WHERE key = ?1", key));
     if (TRY(known.Next())) return known.Int(0);
   }
-  TRY(connection.Execute("INSERT INTO lanes (key, project, pipeline, flow, interval) VALUES (?1, ?2, ?3, ?4, ?5)", key,
-                         lane.project, lane.pipeline, lane.flow, lane.interval));
+  TRY(connection.Execute(
+      "INSERT INTO lanes (key, project, pipeline, flow, interval) VALUES (?1, ?2, ?3, ?4, ?5)", key,
+      lane.project, lane.pipeline, lane.flow, lane.interval));
   return connection.LastId();
 }
 
-Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first, EpochId last, Removal removal) {
+Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first, EpochId last,
+                     Removal removal) {
   std::vector<std::array<int64_t, 3>> batches;
   {
-    sqlite::Query rows = TRY(connection.Select(
-        "SELECT id, first_letter, last_letter FROM letter_batches WHERE lane = ?1 AND epoch BETWEEN ?2 AND ?3"
-        " AND (?4 = 0 OR visible = 0)",
-        lane, first.value, last.value, static_cast<int>(removal)));
+    sqlite::Query rows =
+        TRY(connection.Select("SELECT id, first_letter, last_letter FROM letter_batches WHERE lane "
+                              "= ?1 AND epoch BETWEEN ?2 AND ?3"
+                              " AND (?4 = 0 OR visible = 0)",
+                              lane, first.value, last.value, static_cast<int>(removal)));
     while (TRY(rows.Next())) batches.push_back({rows.Int(0), rows.Int(1), rows.Int(2)});
   }
   for (const auto& [batch, from, to] : batches) {
@@ -84,20 +94,24 @@ Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first
   return Ok();
 }
 
-Status LedgerStore::KeepIntent(const Lane& lane, EpochId epoch, const std::map<std::string, Range>& ranges) {
+Status LedgerStore::KeepIntent(const Lane& lane, EpochId epoch,
+                               const std::map<std::string, Range>& ranges) {
   const std::string text = Serialise(ranges);
   return writer_.Keep([&](sqlite::Connection& connection) -> Status {
-    return connection.Execute("INSERT OR REPLACE INTO intents (lane, epoch, ranges) VALUES (?1, ?2, ?3)",
-                              TRY(NumberLane(connection, lane)), epoch.value, text);
+    return connection.Execute(
+        "INSERT OR REPLACE INTO intents (lane, epoch, ranges) VALUES (?1, ?2, ?3)",
+        TRY(NumberLane(connection, lane)), epoch.value, text);
   });
 }
 
-Result<std::optional<std::pair<EpochId, std::map<std::string, Range>>>> LedgerStore::Intent(const Lane& lane) {
+Result<std::optional<std::pair<EpochId, std::map<std::string, Range>>>> LedgerStore::Intent(
+    const Lane& lane) {
   using Found = std::optional<std::pair<EpochId, std::map<std::string, Range>>>;
   return Reading([&](sqlite::Connection& connection) -> Result<Found> {
     const std::string key = lane.Key();
     sqlite::Query row = TRY(connection.Select(
-        "SELECT epoch, ranges FROM intents WHERE lane = (SELECT id FROM lanes WHERE key = ?1)", key));
+        "SELECT epoch, ranges FROM intents WHERE lane = (SELECT id FROM lanes WHERE key = ?1)",
+        key));
     if (!TRY(row.Next())) return Found();
     return Found(std::pair(EpochId{row.Int(0)}, TRY(ParseRanges(row.Text(1)))));
   });
@@ -128,9 +142,10 @@ Result<std::optional<EpochRecord>> LedgerStore::Last(const Lane& lane, std::stri
 Status LedgerStore::DropHeld(const Lane& lane, EpochId after) {
   const std::string key = lane.Key();
   const bool any = TRY(Reading([&](sqlite::Connection& connection) -> Result<bool> {
-    sqlite::Query held = TRY(connection.Select(
-        "SELECT 1 FROM letter_batches WHERE lane = (SELECT id FROM lanes WHERE key = ?1) AND epoch > ?2 AND visible = 0",
-        key, after.value));
+    sqlite::Query held =
+        TRY(connection.Select("SELECT 1 FROM letter_batches WHERE lane = (SELECT id FROM lanes "
+                              "WHERE key = ?1) AND epoch > ?2 AND visible = 0",
+                              key, after.value));
     return held.Next();
   }));
   if (!any) return Ok();
@@ -144,16 +159,19 @@ Status LedgerStore::KeepResync(const Lane& lane, EpochId epoch) {
   return writer_.Keep([&](sqlite::Connection& connection) -> Status {
     std::vector<int64_t> lanes;
     {
-      sqlite::Query rows = TRY(connection.Select(
-          "SELECT id FROM lanes WHERE project = ?1 AND (?2 = '' OR pipeline = ?2) AND (?3 = '' OR flow = ?3)"
-          " AND (?4 = '' OR interval = ?4)",
-          lane.project, lane.pipeline, lane.flow, lane.interval));
+      sqlite::Query rows =
+          TRY(connection.Select("SELECT id FROM lanes WHERE project = ?1 AND (?2 = '' OR pipeline "
+                                "= ?2) AND (?3 = '' OR flow = ?3)"
+                                " AND (?4 = '' OR interval = ?4)",
+                                lane.project, lane.pipeline, lane.flow, lane.interval));
       while (TRY(rows.Next())) lanes.push_back(rows.Int(0));
     }
     // The rows of these epochs will be read again, and so will be their letters.
     for (const int64_t number : lanes) {
-      TRY(connection.Execute("DELETE FROM epochs WHERE lane = ?1 AND epoch > ?2", number, epoch.value));
-      TRY(connection.Execute("DELETE FROM intents WHERE lane = ?1 AND epoch > ?2", number, epoch.value));
+      TRY(connection.Execute("DELETE FROM epochs WHERE lane = ?1 AND epoch > ?2", number,
+                             epoch.value));
+      TRY(connection.Execute("DELETE FROM intents WHERE lane = ?1 AND epoch > ?2", number,
+                             epoch.value));
       TRY(RemoveLetters(connection, number, EpochId{epoch.value + 1}, kNoEnd, Removal::kAll));
     }
     return Ok();

@@ -14,6 +14,7 @@ Result<int64_t> NumberLane(sqlite::Connection& connection, const Lane& lane);
 
 enum class Removal : uint8_t { kAll, kHeld };  // kHeld: of undecided epochs
 // The letters of the lane's epochs from `first` to `last`.
-Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first, EpochId last, Removal removal);
+Status RemoveLetters(sqlite::Connection& connection, int64_t lane, EpochId first, EpochId last,
+                     Removal removal);
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
-// Every table of the ledger. docs/formats.md explains the columns. Never edit an entry that was released: add one.
-// Times are microseconds since 1970 UTC. Big columns come last, so that a scan over the others does not read them.
+// Every table of the ledger. docs/formats.md explains the columns. Never edit an entry that was
+// released: add one. Times are microseconds since 1970 UTC. Big columns come last, so that a scan
+// over the others does not read them.
 #include "ledger/migrations.h"
 
 #include <fmt/format.h>
@@ -78,16 +79,19 @@ CREATE INDEX logs_of_run ON logs (run, id);
 constexpr std::array kMigrations{kVersion1};
 
 Error NewerError(const std::string& path, int64_t found, size_t known) {
-  return RejectedError(fmt::format(
-      "ledger '{}' has version {}, this sluice knows versions up to {}: use the newer sluice that wrote it", path, found,
-      known));
+  return RejectedError(
+      fmt::format("ledger '{}' has version {}, this sluice knows versions up to {}: use the newer "
+                  "sluice that wrote it",
+                  path, found, known));
 }
 
 Status CheckOwner(sqlite::Connection& connection, int64_t version) {
   if (TRY(connection.Number("PRAGMA application_id")) == kLedgerApplication) return Ok();
-  if (version == 0 && TRY(connection.Number("SELECT count(*) FROM sqlite_master")) == 0) return Ok();
+  if (version == 0 && TRY(connection.Number("SELECT count(*) FROM sqlite_master")) == 0)
+    return Ok();
   return RejectedError(fmt::format(
-      "'{}' is an SQLite file, but not a ledger of sluice: move it away, or name another store", connection.path()));
+      "'{}' is an SQLite file, but not a ledger of sluice: move it away, or name another store",
+      connection.path()));
 }
 
 Status Apply(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
@@ -102,23 +106,26 @@ Status Apply(sqlite::Connection& connection, std::span<const std::string_view> m
       return std::move(applied).While(fmt::format("migrating the ledger to version {}", next + 1));
     }
   }
-  return connection.Script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kLedgerApplication,
-                                       migrations.size()));
+  return connection.Script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                       kLedgerApplication, migrations.size()));
 }
 
 }  // namespace
 
 std::span<const std::string_view> LedgerMigrations() { return kMigrations; }
 
-Result<int64_t> LedgerVersion(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
+Result<int64_t> LedgerVersion(sqlite::Connection& connection,
+                              std::span<const std::string_view> migrations) {
   const int64_t version = TRY(connection.Number("PRAGMA user_version"));
   TRY(CheckOwner(connection, version));
-  if (version > static_cast<int64_t>(migrations.size())) return NewerError(connection.path(), version, migrations.size());
+  if (version > static_cast<int64_t>(migrations.size()))
+    return NewerError(connection.path(), version, migrations.size());
   return version;
 }
 
 Status Migrate(sqlite::Connection& connection, std::span<const std::string_view> migrations) {
-  if (TRY(LedgerVersion(connection, migrations)) == static_cast<int64_t>(migrations.size())) return Ok();
+  if (TRY(LedgerVersion(connection, migrations)) == static_cast<int64_t>(migrations.size()))
+    return Ok();
   TRY(connection.Script("BEGIN IMMEDIATE"));
   auto applied = Apply(connection, migrations);
   if (applied.ok()) applied = connection.Script("COMMIT");

@@ -107,9 +107,11 @@ TEST_F(OpenTest, TheFirstReleasesFileOpens) {
 }
 
 TEST_F(OpenTest, MigrationsRunOnceInOrderAndAllOrNothing) {
-  constexpr std::array<std::string_view, 2> kTwo{"CREATE TABLE t (a); INSERT INTO t VALUES (1)",
-                                                 "ALTER TABLE t ADD COLUMN b; UPDATE t SET b = a + 1"};
-  constexpr std::array<std::string_view, 3> kBroken{kTwo[0], kTwo[1], "INSERT INTO t VALUES (5, 6); nonsense"};
+  constexpr std::array<std::string_view, 2> kTwo{
+      "CREATE TABLE t (a); INSERT INTO t VALUES (1)",
+      "ALTER TABLE t ADD COLUMN b; UPDATE t SET b = a + 1"};
+  constexpr std::array<std::string_view, 3> kBroken{kTwo[0], kTwo[1],
+                                                    "INSERT INTO t VALUES (5, 6); nonsense"};
   auto connection = sqlite::Connection::Open(path_, sqlite::Connection::Mode::kWrite);
   ASSERT_TRUE(connection.ok());
   ASSERT_TRUE(Migrate(*connection, std::span(kTwo).first(1)).ok());
@@ -129,7 +131,8 @@ TEST_F(OpenTest, MigrationsRunOnceInOrderAndAllOrNothing) {
 TEST_F(OpenTest, ANewerFileIsRefused) {
   ASSERT_TRUE(Ledger::Open(path_).ok());
   Script("PRAGMA user_version = 99");
-  EXPECT_THAT(Refusal(), AllOf(HasSubstr("version 99"), HasSubstr("up to 1"), HasSubstr("newer sluice")));
+  EXPECT_THAT(Refusal(),
+              AllOf(HasSubstr("version 99"), HasSubstr("up to 1"), HasSubstr("newer sluice")));
   Script("PRAGMA user_version = 1");
   EXPECT_TRUE(Ledger::Open(path_).ok());  // nothing was changed by the refusal
 }
@@ -141,7 +144,8 @@ TEST_F(OpenTest, AnotherProgramsFileIsRefused) {
 
 TEST_F(OpenTest, AFileThatIsNoDatabaseIsRefused) {
   std::ofstream(path_) << std::string(8192, 'x');
-  EXPECT_THAT(Refusal(), AllOf(HasSubstr("is damaged"), HasSubstr("sluice doctor"), HasSubstr("hold the truth")));
+  EXPECT_THAT(Refusal(), AllOf(HasSubstr("is damaged"), HasSubstr("sluice doctor"),
+                               HasSubstr("hold the truth")));
 }
 
 TEST_F(OpenTest, DamageAfterACrashIsFound) {
@@ -149,7 +153,9 @@ TEST_F(OpenTest, DamageAfterACrashIsFound) {
     auto ledger = Ledger::Open(path_);
     ASSERT_TRUE(ledger.ok());
     for (int i = 0; i < 200; ++i) {
-      ASSERT_TRUE((*ledger)->KeepRevision(std::to_string(i), "orders", std::string(2000, 'x'), Micros{1}).ok());
+      ASSERT_TRUE((*ledger)
+                      ->KeepRevision(std::to_string(i), "orders", std::string(2000, 'x'), Micros{1})
+                      .ok());
     }
   }
   const auto size = std::filesystem::file_size(path_);

@@ -41,6 +41,8 @@ std::string Boot() {
 
 Process ThisProcess() { return {getpid(), BirthOf(getpid())}; }
 
-bool Lives(const Process& process) { return !process.birth.empty() && BirthOf(process.pid) == process.birth; }
+bool Lives(const Process& process) {
+  return !process.birth.empty() && BirthOf(process.pid) == process.birth;
+}
 
 }  // namespace sluice

@@ -8,25 +8,30 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kWaitingLines = 65'536;  // more than that, and the disk is too slow to tell everything
+constexpr uint64_t kWaitingLines =
+    65'536;  // more than that, and the disk is too slow to tell everything
 
-constexpr std::pair<RunStatus, std::string_view> kStatusNames[] = {{RunStatus::kRunning, "running"},
-                                                                   {RunStatus::kSucceeded, "succeeded"},
-                                                                   {RunStatus::kPartial, "partial"},
-                                                                   {RunStatus::kFailed, "failed"},
-                                                                   {RunStatus::kCancelled, "cancelled"}};
+constexpr std::pair<RunStatus, std::string_view> kStatusNames[] = {
+    {RunStatus::kRunning, "running"},
+    {RunStatus::kSucceeded, "succeeded"},
+    {RunStatus::kPartial, "partial"},
+    {RunStatus::kFailed, "failed"},
+    {RunStatus::kCancelled, "cancelled"}};
 
 Result<RunStatus> StatusOf(std::string_view name) {
   for (const auto& [status, known] : kStatusNames) {
     if (known == name) return status;
   }
-  return RejectedError(fmt::format("the ledger holds the run status '{}', which this sluice does not know", name));
+  return RejectedError(
+      fmt::format("the ledger holds the run status '{}', which this sluice does not know", name));
 }
 
 Result<RunRow> RunFrom(const sqlite::Query& row) {
-  RunRow run{.id = RunId{row.Int(0)},
-             .start = {row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5), Micros{row.Int(6)}},
-             .end = {RunStatus::kRunning, Micros{row.Int(8)}, row.Text(9), row.Text(10), 0, row.Text(12)}};
+  RunRow run{
+      .id = RunId{row.Int(0)},
+      .start = {row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5),
+                Micros{row.Int(6)}},
+      .end = {RunStatus::kRunning, Micros{row.Int(8)}, row.Text(9), row.Text(10), 0, row.Text(12)}};
   run.end.status = TRY(StatusOf(row.Text(7)));
   run.end.rejected = static_cast<uint64_t>(row.Int(11));
   return run;
@@ -42,13 +47,15 @@ std::string_view NameOf(RunStatus status) {
 }
 
 Result<RunId> LedgerStore::KeepRunStart(const RunStart& start) {
-  // The lease, which is kept, comes before anything outside is touched and takes this along to disk.
+  // The lease, which is kept, comes before anything outside is touched and takes this along to
+  // disk.
   RunId run;
   TRY(writer_.Share([&](sqlite::Connection& connection) -> Status {
-    TRY(connection.Execute("INSERT INTO runs (project, pipeline, revision, interval, status, started_at, params)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                           start.project, start.pipeline, start.revision, start.interval, NameOf(RunStatus::kRunning),
-                           start.started_at.count(), start.params_json));
+    TRY(connection.Execute(
+        "INSERT INTO runs (project, pipeline, revision, interval, status, started_at, params)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        start.project, start.pipeline, start.revision, start.interval, NameOf(RunStatus::kRunning),
+        start.started_at.count(), start.params_json));
     run = RunId{connection.LastId()};
     return Ok();
   }));
@@ -57,19 +64,22 @@ Result<RunId> LedgerStore::KeepRunStart(const RunStart& start) {
 
 Status LedgerStore::KeepRunEnd(RunId run, const RunEnd& end, const std::vector<StepResult>& steps) {
   return writer_.Keep([&](sqlite::Connection& connection) -> Status {
-    TRY(connection.Execute("UPDATE runs SET status = ?2, ended_at = ?3, error_kind = ?4, error_message = ?5,"
-                           " rejected = ?6, result = ?7 WHERE id = ?1",
-                           run.value, NameOf(end.status), end.ended_at.count(), end.error_kind, end.error_message,
-                           end.rejected, end.result_json));
-    if (connection.Changes() == 0) return InternalError(fmt::format("run {} ended, but the ledger has no such run", run.value));
+    TRY(connection.Execute(
+        "UPDATE runs SET status = ?2, ended_at = ?3, error_kind = ?4, error_message = ?5,"
+        " rejected = ?6, result = ?7 WHERE id = ?1",
+        run.value, NameOf(end.status), end.ended_at.count(), end.error_kind, end.error_message,
+        end.rejected, end.result_json));
+    if (connection.Changes() == 0)
+      return InternalError(fmt::format("run {} ended, but the ledger has no such run", run.value));
     TRY(connection.Execute("DELETE FROM steps WHERE run = ?1", run.value));
     int64_t ordinal = 0;
     for (const StepResult& step : steps) {
       const Counts& counts = step.counts;
-      TRY(connection.Execute("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                             run.value, ordinal++, step.step, step.verb, counts.in, counts.out, counts.filtered,
-                             counts.deduplicated, counts.rejected, counts.late, counts.skipped, counts.held,
-                             step.duration.count()));
+      TRY(connection.Execute(
+          "INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+          run.value, ordinal++, step.step, step.verb, counts.in, counts.out, counts.filtered,
+          counts.deduplicated, counts.rejected, counts.late, counts.skipped, counts.held,
+          step.duration.count()));
     }
     return Ok();
   });
@@ -78,8 +88,10 @@ Status LedgerStore::KeepRunEnd(RunId run, const RunEnd& end, const std::vector<S
 Result<std::vector<RunRow>> LedgerStore::Runs(const RunFilter& filter) {
   return Reading([&](sqlite::Connection& connection) -> Result<std::vector<RunRow>> {
     constexpr std::string_view kAll =
-        "SELECT id, project, pipeline, revision, interval, params, started_at, status, ended_at, error_kind,"
-        " error_message, rejected, result FROM runs WHERE (?1 = '' OR pipeline = ?1) AND (?2 = '' OR status = ?2)"
+        "SELECT id, project, pipeline, revision, interval, params, started_at, status, ended_at, "
+        "error_kind,"
+        " error_message, rejected, result FROM runs WHERE (?1 = '' OR pipeline = ?1) AND (?2 = '' "
+        "OR status = ?2)"
         " ORDER BY id DESC LIMIT ?3";
     sqlite::Query rows = TRY(connection.Select(kAll, filter.pipeline, filter.status, filter.limit));
     std::vector<RunRow> runs;
@@ -90,15 +102,17 @@ Result<std::vector<RunRow>> LedgerStore::Runs(const RunFilter& filter) {
 
 Result<std::vector<StepResult>> LedgerStore::Steps(RunId run) {
   return Reading([&](sqlite::Connection& connection) -> Result<std::vector<StepResult>> {
-    sqlite::Query rows = TRY(connection.Select(
-        "SELECT step, verb, rows_in, rows_out, filtered, deduplicated, rejected, late, skipped, held, duration"
-        " FROM steps WHERE run = ?1 ORDER BY ordinal",
-        run.value));
+    sqlite::Query rows =
+        TRY(connection.Select("SELECT step, verb, rows_in, rows_out, filtered, deduplicated, "
+                              "rejected, late, skipped, held, duration"
+                              " FROM steps WHERE run = ?1 ORDER BY ordinal",
+                              run.value));
     std::vector<StepResult> steps;
     while (TRY(rows.Next())) {
       const auto count = [&](int column) { return static_cast<uint64_t>(rows.Int(column)); };
       steps.push_back({rows.Text(0), rows.Text(1),
-                       Counts{count(2), count(3), count(4), count(5), count(6), count(7), count(8), rows.Int(9)},
+                       Counts{count(2), count(3), count(4), count(5), count(6), count(7), count(8),
+                              rows.Int(9)},
                        Micros{rows.Int(10)}});
     }
     return steps;
@@ -114,32 +128,35 @@ void LedgerStore::NoteLog(LogRow row) {
     row.message += fmt::format(" ({} lines before this one were lost: the disk is too slow)", lost);
   }
   writer_.Note([row = std::move(row)](sqlite::Connection& connection) {
-    return connection.Execute("INSERT INTO logs (run, at, level, step, message) VALUES (?1, ?2, ?3, ?4, ?5)",
-                              row.run.value, row.at.count(), row.level, row.step, row.message);
+    return connection.Execute(
+        "INSERT INTO logs (run, at, level, step, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+        row.run.value, row.at.count(), row.level, row.step, row.message);
   });
 }
 
 Result<std::vector<LogRow>> LedgerStore::Logs(RunId run) {
   return Reading([&](sqlite::Connection& connection) -> Result<std::vector<LogRow>> {
-    sqlite::Query rows =
-        TRY(connection.Select("SELECT at, level, step, message FROM logs WHERE run = ?1 ORDER BY id", run.value));
+    sqlite::Query rows = TRY(connection.Select(
+        "SELECT at, level, step, message FROM logs WHERE run = ?1 ORDER BY id", run.value));
     std::vector<LogRow> lines;
-    while (TRY(rows.Next())) lines.push_back({run, Micros{rows.Int(0)}, rows.Text(1), rows.Text(2), rows.Text(3)});
+    while (TRY(rows.Next()))
+      lines.push_back({run, Micros{rows.Int(0)}, rows.Text(1), rows.Text(2), rows.Text(3)});
     return lines;
   });
 }
 
-Status LedgerStore::KeepRevision(const std::string& revision, const std::string& pipeline, const std::string& text,
-                                 Micros at) {
+Status LedgerStore::KeepRevision(const std::string& revision, const std::string& pipeline,
+                                 const std::string& text, Micros at) {
   const bool known = TRY(Reading([&](sqlite::Connection& connection) -> Result<bool> {
-    sqlite::Query row =
-        TRY(connection.Select("SELECT 1 FROM revisions WHERE revision = ?1 AND pipeline = ?2", revision, pipeline));
+    sqlite::Query row = TRY(connection.Select(
+        "SELECT 1 FROM revisions WHERE revision = ?1 AND pipeline = ?2", revision, pipeline));
     return row.Next();
   }));
   if (known) return Ok();
   return writer_.Keep([&](sqlite::Connection& connection) {
-    return connection.Execute("INSERT OR IGNORE INTO revisions (revision, pipeline, at, text) VALUES (?1, ?2, ?3, ?4)",
-                              revision, pipeline, at.count(), text);
+    return connection.Execute(
+        "INSERT OR IGNORE INTO revisions (revision, pipeline, at, text) VALUES (?1, ?2, ?3, ?4)",
+        revision, pipeline, at.count(), text);
   });
 }
 

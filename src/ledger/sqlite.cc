@@ -32,18 +32,22 @@ Error MakeError(const std::string& path, int code, std::string_view text) {
       return DamagedError(path, text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return TransientError(fmt::format("ledger '{}' is in use by another process for too long ({})", path, text));
+      return TransientError(
+          fmt::format("ledger '{}' is in use by another process for too long ({})", path, text));
     case SQLITE_FULL:
-      return RejectedError(fmt::format("ledger '{}': the disk is full: free some space and run again", path));
+      return RejectedError(
+          fmt::format("ledger '{}': the disk is full: free some space and run again", path));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      return RejectedError(fmt::format("ledger '{}' cannot be opened for writing ({}): check the folder and its permissions",
-                                       path, text));
+      return RejectedError(fmt::format(
+          "ledger '{}' cannot be opened for writing ({}): check the folder and its permissions",
+          path, text));
     case SQLITE_IOERR:
-      return RejectedError(fmt::format("ledger '{}': the disk failed ({}, code {}): check the disk, then run again", path,
-                                       text, code));
+      return RejectedError(
+          fmt::format("ledger '{}': the disk failed ({}, code {}): check the disk, then run again",
+                      path, text, code));
     case SQLITE_NOMEM:
       return RejectedError(fmt::format("ledger '{}': out of memory", path));
     default:
@@ -54,10 +58,11 @@ Error MakeError(const std::string& path, int code, std::string_view text) {
 }  // namespace
 
 Error DamagedError(const std::string& path, std::string_view why) {
-  return RejectedError(fmt::format(
-      "ledger '{}' is damaged ({}): run `sluice doctor`, or move the file away and run again; the destinations hold the "
-      "truth, only history and dead letters would be lost",
-      path, why));
+  return RejectedError(
+      fmt::format("ledger '{}' is damaged ({}): run `sluice doctor`, or move the file away and run "
+                  "again; the destinations hold the "
+                  "truth, only history and dead letters would be lost",
+                  path, why));
 }
 
 void CloseConnection::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
@@ -81,36 +86,41 @@ int64_t Query::Int(int column) const { return sqlite3_column_int64(statement_, c
 std::string Query::Text(int column) const {
   const void* bytes = sqlite3_column_blob(statement_, column);
   const int size = sqlite3_column_bytes(statement_, column);
-  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
+  return bytes == nullptr ? std::string()
+                          : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
 }
 
 // A failed bind (out of memory) leaves NULL, which the NOT NULL columns refuse in the step.
 void Query::Bind(int at, int64_t value) { sqlite3_bind_int64(statement_, at, value); }
 
 void Query::Bind(int at, std::string_view text) {
-  sqlite3_bind_text64(statement_, at, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  sqlite3_bind_text64(statement_, at, text.data() == nullptr ? "" : text.data(), text.size(),
+                      SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void Query::Bind(int at, Blob blob) {
-  sqlite3_bind_blob64(statement_, at, blob.bytes.data() == nullptr ? "" : blob.bytes.data(), blob.bytes.size(),
-                      SQLITE_STATIC);
+  sqlite3_bind_blob64(statement_, at, blob.bytes.data() == nullptr ? "" : blob.bytes.data(),
+                      blob.bytes.size(), SQLITE_STATIC);
 }
 
 Result<Connection> Connection::Open(const std::string& path, Mode mode) {
   if (mode == Mode::kWrite) {
-    // Letters hold user data. Only a file that we have just made is closed here: closing another descriptor of a file
-    // that this process has open would drop SQLite's locks on it.
+    // Letters hold user data. Only a file that we have just made is closed here: closing another
+    // descriptor of a file that this process has open would drop SQLite's locks on it.
     const int made = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (made >= 0) ::close(made);
   }
   sqlite3* handle = nullptr;
   // A reader opens for writing too: it may have to recover the log of a killed process.
-  const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   Connection connection(path, handle);
-  if (code != SQLITE_OK) return MakeError(path, code, handle == nullptr ? "out of memory" : sqlite3_errmsg(handle));
+  if (code != SQLITE_OK)
+    return MakeError(path, code, handle == nullptr ? "out of memory" : sqlite3_errmsg(handle));
   sqlite3_busy_handler(handle, WaitAWhile, nullptr);
   sqlite3_extended_result_codes(handle, 1);
-  // The log stays when the last one closes: moving it into the file would cost every short process three syncs.
+  // The log stays when the last one closes: moving it into the file would cost every short process
+  // three syncs.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (mode == Mode::kRead) TRY(connection.Script("PRAGMA query_only = 1"));
   return connection;
@@ -122,8 +132,8 @@ Result<Query> Connection::Prepare(std::string_view sql) {
     return Query(*this, kept->second.get(), nullptr);
   }
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                      &statement, nullptr);
+  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   StatementHandle own(statement);
   if (code != SQLITE_OK) return LastError();
   if (kept != kept_.end()) return Query(*this, statement, std::move(own));
@@ -139,7 +149,8 @@ Status Connection::Script(const std::string& sql) {
 
 Result<int64_t> Connection::Number(std::string_view sql) {
   Query query = TRY(Select(sql));
-  if (!TRY(query.Next())) return InternalError(fmt::format("ledger '{}': no row from {}", path_, sql));
+  if (!TRY(query.Next()))
+    return InternalError(fmt::format("ledger '{}': no row from {}", path_, sql));
   return query.Int(0);
 }
 
@@ -167,8 +178,10 @@ Status Connection::SyncFile() {
     return MakeError(path_, failed, "syncing the file");
   }
   const std::string parent = std::filesystem::path(path_).parent_path().string();
-  const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return SystemError(fmt::format("opening the folder of ledger '{}'", path_), errno);
+  const int folder =
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0)
+    return SystemError(fmt::format("opening the folder of ledger '{}'", path_), errno);
   const int synced = ::fsync(folder);
   const int why = errno;
   ::close(folder);

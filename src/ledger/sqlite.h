@@ -1,5 +1,6 @@
-// The only door to SQLite: connections, statements, errors as values. A statement is prepared once per connection and
-// kept; a Query gives it back when destroyed. A connection and what it prepared are used by one thread at a time.
+// The only door to SQLite: connections, statements, errors as values. A statement is prepared once
+// per connection and kept; a Query gives it back when destroyed. A connection and what it prepared
+// are used by one thread at a time.
 #pragma once
 
 #include <concepts>
@@ -37,7 +38,9 @@ class Query {
   Query(const Connection& connection, sqlite3_stmt* statement, StatementHandle own)
       : connection_(&connection), statement_(statement), own_(std::move(own)) {}
   Query(Query&& other) noexcept
-      : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), own_(std::move(other.own_)) {}
+      : connection_(other.connection_),
+        statement_(std::exchange(other.statement_, nullptr)),
+        own_(std::move(other.own_)) {}
   Query& operator=(Query&&) = delete;
   ~Query();
 
@@ -90,11 +93,12 @@ class Connection {
   int64_t TotalChanges() const;
   bool InTransaction() const;
   uint64_t LogBytes() const;  // of the write-ahead log
-  bool SyncFailed() const;  // the last error was that of an fsync
+  bool SyncFailed() const;    // the last error was that of an fsync
   const std::string& path() const { return path_; }
   // Syncs the file and its folder, for a file that was made without.
   Status SyncFile();
-  // kTransient where another process holds the file too long, kRejected for a damaged file or a full disk.
+  // kTransient where another process holds the file too long, kRejected for a damaged file or a
+  // full disk.
   Error LastError() const;
 
  private:

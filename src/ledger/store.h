@@ -1,5 +1,5 @@
-// The ledger in an SQLite file. Writes go through the one writer; reads use a connection of their own, and see every
-// note that was given before them.
+// The ledger in an SQLite file. Writes go through the one writer; reads use a connection of their
+// own, and see every note that was given before them.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,9 @@
 
 namespace sluice {
 
-// Held while the ledger is open, in a file beside it: whoever opens the ledger knows whether it is alone, and whether the
-// last one left in order since the machine started. A power cut is the one thing that can damage the file, so it counts.
+// Held while the ledger is open, in a file beside it: whoever opens the ledger knows whether it is
+// alone, and whether the last one left in order since the machine started. A power cut is the one
+// thing that can damage the file, so it counts.
 class Presence {
  public:
   explicit Presence(const std::string& path);
@@ -39,7 +40,8 @@ class Presence {
 
 class LedgerStore final : public Ledger {
  public:
-  static Result<std::unique_ptr<LedgerStore>> Open(const std::string& path, std::span<const std::string_view> migrations);
+  static Result<std::unique_ptr<LedgerStore>> Open(const std::string& path,
+                                                   std::span<const std::string_view> migrations);
 
   Result<RunId> KeepRunStart(const RunStart& start) override;
   Status KeepRunEnd(RunId run, const RunEnd& end, const std::vector<StepResult>& steps) override;
@@ -49,14 +51,17 @@ class LedgerStore final : public Ledger {
   Result<Lease> KeepLease(const std::string& resource, RunId run) override;
   Status KeepRelease(const Lease& lease) override;
 
-  Status KeepIntent(const Lane& lane, EpochId epoch, const std::map<std::string, Range>& ranges) override;
-  Result<std::optional<std::pair<EpochId, std::map<std::string, Range>>>> Intent(const Lane& lane) override;
+  Status KeepIntent(const Lane& lane, EpochId epoch,
+                    const std::map<std::string, Range>& ranges) override;
+  Result<std::optional<std::pair<EpochId, std::map<std::string, Range>>>> Intent(
+      const Lane& lane) override;
 
-  Status HoldLetters(const Lane& lane, EpochId epoch, RunId run, const std::string& revision, Micros at,
-                     const std::vector<Letter>& letters) override;
+  Status HoldLetters(const Lane& lane, EpochId epoch, RunId run, const std::string& revision,
+                     Micros at, const std::vector<Letter>& letters) override;
   Status DropHeld(const Lane& lane, EpochId after) override;
   Status NoteSettled(const EpochRecord& record, const std::string& decider) override;
-  Result<std::optional<EpochRecord>> Last(const Lane& lane, std::string* decider = nullptr) override;
+  Result<std::optional<EpochRecord>> Last(const Lane& lane,
+                                          std::string* decider = nullptr) override;
   Status KeepResync(const Lane& lane, EpochId epoch) override;
 
   Result<std::vector<LetterRow>> Letters(const LetterFilter& filter) override;
@@ -65,12 +70,13 @@ class LedgerStore final : public Ledger {
 
   Result<std::optional<Schema>> Pinned(const std::string& project, const std::string& pipeline,
                                        const std::string& step) override;
-  Status KeepPin(const std::string& project, const std::string& pipeline, const std::string& step, const Schema& schema,
-                 Micros at) override;
-  Status KeepRevision(const std::string& revision, const std::string& pipeline, const std::string& text,
-                      Micros at) override;
+  Status KeepPin(const std::string& project, const std::string& pipeline, const std::string& step,
+                 const Schema& schema, Micros at) override;
+  Status KeepRevision(const std::string& revision, const std::string& pipeline,
+                      const std::string& text, Micros at) override;
 
-  Status KeepAction(RunId run, const std::string& step, const std::string& fingerprint, bool done) override;
+  Status KeepAction(RunId run, const std::string& step, const std::string& fingerprint,
+                    bool done) override;
   Result<std::optional<ActionRow>> Action(RunId run, const std::string& step) override;
 
   void NoteLog(LogRow row) override;
@@ -80,11 +86,13 @@ class LedgerStore final : public Ledger {
   uint64_t commits() const { return writer_.commits(); }  // that changed something
 
  private:
-  LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing, Writer::File file);
+  LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing,
+              Writer::File file);
 
   // Runs `read` on the reading connection: Status or Result of anything.
   template <class Read>
-  auto Reading(const Read& read) EXCLUDES_LOCK(mutex_) -> decltype(read(std::declval<sqlite::Connection&>())) {
+  auto Reading(const Read& read) EXCLUDES_LOCK(mutex_)
+      -> decltype(read(std::declval<sqlite::Connection&>())) {
     writer_.AwaitNotes();
     MutexLock lock(mutex_);
     if (!reader_) {
@@ -101,7 +109,7 @@ class LedgerStore final : public Ledger {
   std::atomic<uint64_t> lost_lines_{0};
   Mutex mutex_;
   std::optional<sqlite::Connection> reader_ GUARDED_BY(mutex_);  // opened at the first read
-  Writer writer_;                                                // before `reader_` is closed: it may checkpoint
+  Writer writer_;  // before `reader_` is closed: it may checkpoint
 };
 
 }  // namespace sluice

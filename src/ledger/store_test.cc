@@ -1,3 +1,4 @@
+// Tests of ledger/store.
 #include "ledger/store.h"
 
 #include <gmock/gmock.h>
@@ -18,9 +19,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-#define ASSERT_OK(expression)                       \
-  do {                                              \
-    auto&& result = (expression);                   \
+#define ASSERT_OK(expression)                           \
+  do {                                                  \
+    auto&& result = (expression);                       \
     ASSERT_TRUE(result.ok()) << result.error().message; \
   } while (false)
 
@@ -34,8 +35,8 @@ const Lane kLane{"shop", "orders", "main", "stream"};
 const Lane kDay{"shop", "orders", "main", "2026-01-01/2026-01-02"};
 
 Letter Refused(int64_t offset, std::string original, std::string code = "cast") {
-  return {"orders.csv", "data/orders.csv", offset, offset < 0 ? -1 : offset / 10 + 1, "orders", std::move(code),
-          "no number: 'x'", std::move(original)};
+  return {"orders.csv", "data/orders.csv", offset,           offset < 0 ? -1 : offset / 10 + 1,
+          "orders",     std::move(code),   "no number: 'x'", std::move(original)};
 }
 
 EpochRecord Record(const Lane& lane, int64_t epoch, int64_t run = 1) {
@@ -44,7 +45,9 @@ EpochRecord Record(const Lane& lane, int64_t epoch, int64_t run = 1) {
   record.epoch = EpochId{epoch};
   record.run = RunId{run};
   record.ranges["orders"] = {{{"data/orders.csv", "0", std::to_string(epoch), "id"}}, false};
-  record.position["orders\x1f" "data/orders.csv"] = std::to_string(epoch);
+  record.position
+      ["orders\x1f"
+       "data/orders.csv"] = std::to_string(epoch);
   return record;
 }
 
@@ -73,7 +76,8 @@ class LedgerTest : public ::testing::Test {
 
   std::vector<std::string> Originals(LedgerStore& ledger, const LetterFilter& filter = {}) {
     std::vector<std::string> originals;
-    for (const LetterRow& row : Take(ledger.Letters(filter))) originals.push_back(row.letter.original);
+    for (const LetterRow& row : Take(ledger.Letters(filter)))
+      originals.push_back(row.letter.original);
     return originals;
   }
 
@@ -91,7 +95,8 @@ class LedgerTest : public ::testing::Test {
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "exit " << WEXITSTATUS(status);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        << "exit " << WEXITSTATUS(status);
   }
 
   std::string folder_, path_;
@@ -102,7 +107,8 @@ TEST_F(LedgerTest, RemembersRunsAndSteps) {
   const RunId first = Take(Open().KeepRunStart(Start()));
   const RunId second = Take(ledger_->KeepRunStart(Start("returns")));
   EXPECT_GT(second, first);
-  const RunEnd end{RunStatus::kPartial, Micros{5000}, "data", "3 rows were refused", 3, R"({"rows":7})"};
+  const RunEnd end{RunStatus::kPartial, Micros{5000}, "data", "3 rows were refused", 3,
+                   R"({"rows":7})"};
   const StepResult extract{"orders", "extract", {.in = 10, .out = 7, .rejected = 3}, Micros{77}};
   const StepResult window{"hours", "window", {1, 2, 3, 4, 5, 6, 7, -8}, Micros{78}};
   ASSERT_OK(ledger_->KeepRunEnd(first, end, {extract, window}));
@@ -157,7 +163,8 @@ TEST_F(LedgerTest, IntentsLiveUntilTheirEpochIsSettled) {
 
 TEST_F(LedgerTest, LettersAreSeenOnlyOnceTheirEpochIsSettled) {
   Open();
-  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{5}, "rev1", Micros{9}, {Refused(0, "a,1"), Refused(10, "b,2")}));
+  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{5}, "rev1", Micros{9},
+                                 {Refused(0, "a,1"), Refused(10, "b,2")}));
   EXPECT_THAT(Originals(*ledger_), IsEmpty());
   EXPECT_EQ(Take(ledger_->CountLetters({})), 0u);
   EXPECT_FALSE(Take(ledger_->FindLetter(1)));
@@ -185,8 +192,10 @@ TEST_F(LedgerTest, LettersAreSeenOnlyOnceTheirEpochIsSettled) {
 
 TEST_F(LedgerTest, HoldingAgainReplacesWhatTheEpochHeld) {
   Open();
-  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "a"), Refused(1, "b")}));
-  ASSERT_OK(ledger_->HoldLetters(kDay, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "other lane")}));
+  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1},
+                                 {Refused(0, "a"), Refused(1, "b")}));
+  ASSERT_OK(
+      ledger_->HoldLetters(kDay, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "other lane")}));
   ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{2}, "", Micros{1}, {Refused(1, "b")}));
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 1), "lake"));
   EXPECT_THAT(Originals(*ledger_), ElementsAre("b"));
@@ -204,7 +213,8 @@ TEST_F(LedgerTest, ARecordReadAgainLaterReplacesItsLetter) {
   ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1},
                                  {Refused(0, "a"), Refused(7, "once"), unplaced, unplaced}));
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 1), "lake"));
-  EXPECT_EQ(Take(ledger_->CountLetters({})), 4u);  // two equal records without a place are two letters
+  EXPECT_EQ(Take(ledger_->CountLetters({})),
+            4u);  // two equal records without a place are two letters
   // The same reading in a later epoch; the file has changed at byte 7.
   ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{2}, RunId{2}, "", Micros{1},
                                  {Refused(0, "a"), Refused(7, "changed"), unplaced, unplaced}));
@@ -220,13 +230,16 @@ TEST_F(LedgerTest, ARecordReadAgainLaterReplacesItsLetter) {
 TEST_F(LedgerTest, DropHeldForgetsUndecidedEpochsOnly) {
   Open();
   for (int64_t epoch = 1; epoch <= 4; ++epoch) {
-    ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{epoch}, RunId{1}, "", Micros{1}, {Refused(epoch, std::to_string(epoch))}));
+    ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{epoch}, RunId{1}, "", Micros{1},
+                                   {Refused(epoch, std::to_string(epoch))}));
   }
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 3), "lake"));
   ASSERT_OK(ledger_->HoldLetters(kDay, EpochId{9}, RunId{1}, "", Micros{1}, {Refused(9, "9")}));
   ASSERT_OK(ledger_->DropHeld(kLane, EpochId{1}));
-  for (int64_t epoch = 1; epoch <= 4; ++epoch) ASSERT_OK(ledger_->NoteSettled(Record(kLane, epoch), "lake"));
-  EXPECT_THAT(Originals(*ledger_), ElementsAre("3", "1"));  // 2 and 4 were held; 3 was decided; 1 is not after 1
+  for (int64_t epoch = 1; epoch <= 4; ++epoch)
+    ASSERT_OK(ledger_->NoteSettled(Record(kLane, epoch), "lake"));
+  EXPECT_THAT(Originals(*ledger_),
+              ElementsAre("3", "1"));  // 2 and 4 were held; 3 was decided; 1 is not after 1
   ASSERT_OK(ledger_->NoteSettled(Record(kDay, 9), "lake"));
   EXPECT_THAT(Originals(*ledger_), ElementsAre("9", "3", "1"));
 }
@@ -234,7 +247,8 @@ TEST_F(LedgerTest, DropHeldForgetsUndecidedEpochsOnly) {
 TEST_F(LedgerTest, LettersAreFilteredAndNewestFirst) {
   Open();
   const Lane other{"shop", "returns", "main", "stream"};
-  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "a"), Refused(1, "b", "late")}));
+  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1},
+                                 {Refused(0, "a"), Refused(1, "b", "late")}));
   ASSERT_OK(ledger_->HoldLetters(other, EpochId{1}, RunId{2}, "", Micros{1}, {Refused(0, "c")}));
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 1), "lake"));
   ASSERT_OK(ledger_->NoteSettled(Record(other, 1), "lake"));
@@ -243,19 +257,27 @@ TEST_F(LedgerTest, LettersAreFilteredAndNewestFirst) {
     return Originals(*ledger_, filter);
   };
   EXPECT_THAT(filtered({}), ElementsAre("c", "b", "a"));
-  EXPECT_THAT(filtered({.pipeline = "orders", .step = "", .code = "", .run = {}, .limit = 20}), ElementsAre("b", "a"));
-  EXPECT_THAT(filtered({.pipeline = "", .step = "", .code = "late", .run = {}, .limit = 20}), ElementsAre("b"));
-  EXPECT_THAT(filtered({.pipeline = "", .step = "none", .code = "", .run = {}, .limit = 20}), IsEmpty());
-  EXPECT_THAT(filtered({.pipeline = "", .step = "", .code = "", .run = RunId{1}, .limit = 20}), ElementsAre("b", "a"));
-  EXPECT_THAT(filtered({.pipeline = "returns", .step = "", .code = "", .run = RunId{1}, .limit = 20}), IsEmpty());
-  EXPECT_THAT(Originals(*ledger_, {.pipeline = "", .step = "", .code = "", .run = {}, .limit = 1}), ElementsAre("c"));
+  EXPECT_THAT(filtered({.pipeline = "orders", .step = "", .code = "", .run = {}, .limit = 20}),
+              ElementsAre("b", "a"));
+  EXPECT_THAT(filtered({.pipeline = "", .step = "", .code = "late", .run = {}, .limit = 20}),
+              ElementsAre("b"));
+  EXPECT_THAT(filtered({.pipeline = "", .step = "none", .code = "", .run = {}, .limit = 20}),
+              IsEmpty());
+  EXPECT_THAT(filtered({.pipeline = "", .step = "", .code = "", .run = RunId{1}, .limit = 20}),
+              ElementsAre("b", "a"));
+  EXPECT_THAT(
+      filtered({.pipeline = "returns", .step = "", .code = "", .run = RunId{1}, .limit = 20}),
+      IsEmpty());
+  EXPECT_THAT(Originals(*ledger_, {.pipeline = "", .step = "", .code = "", .run = {}, .limit = 1}),
+              ElementsAre("c"));
 }
 
 TEST_F(LedgerTest, LettersKeepAnyBytesAndCutHugeOnes) {
   Open();
   std::string bytes("\xff\0'\n", 4);
   std::string huge(3 << 20, 'h');
-  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, huge), Refused(1, bytes)}));
+  ASSERT_OK(ledger_->HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1},
+                                 {Refused(0, huge), Refused(1, bytes)}));
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 1), "lake"));
   const std::vector<LetterRow> rows = Take(ledger_->Letters({}));
   ASSERT_EQ(rows.size(), 2u);
@@ -268,7 +290,8 @@ TEST_F(LedgerTest, LastIsTheHighestSettledEpochOfTheLane) {
   Open();
   EXPECT_FALSE(Take(ledger_->Last(kLane)));
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 7), "lake"));
-  ASSERT_OK(ledger_->NoteSettled(Record(kLane, 5), "lake"));  // settled late: does not move progress back
+  ASSERT_OK(
+      ledger_->NoteSettled(Record(kLane, 5), "lake"));  // settled late: does not move progress back
   ASSERT_OK(ledger_->NoteSettled(Record(kDay, 9), "other"));
   std::string decider;
   EXPECT_EQ(Take(ledger_->Last(kLane, &decider))->epoch, EpochId{7});
@@ -284,7 +307,8 @@ TEST_F(LedgerTest, ResyncForgetsProgressAfterAnEpoch) {
   const Lane other{"shop", "orders", "second", "stream"};
   for (const Lane& lane : {kLane, kDay, other}) {
     for (int64_t epoch = 1; epoch <= 3; ++epoch) {
-      ASSERT_OK(ledger_->HoldLetters(lane, EpochId{epoch}, RunId{1}, "", Micros{1}, {Refused(epoch, lane.Key())}));
+      ASSERT_OK(ledger_->HoldLetters(lane, EpochId{epoch}, RunId{1}, "", Micros{1},
+                                     {Refused(epoch, lane.Key())}));
       ASSERT_OK(ledger_->NoteSettled(Record(lane, epoch), "lake"));
     }
   }
@@ -333,9 +357,11 @@ TEST_F(LedgerTest, RevisionsActionsAndLogs) {
   EXPECT_EQ(Take(ledger_->Action(RunId{1}, "call"))->fingerprint, "f1");
   EXPECT_FALSE(Take(ledger_->Action(RunId{2}, "call")));
 
-  for (int i = 0; i < 500; ++i) ledger_->NoteLog({RunId{1}, Micros{i}, "info", "call", std::to_string(i)});
+  for (int i = 0; i < 500; ++i)
+    ledger_->NoteLog({RunId{1}, Micros{i}, "info", "call", std::to_string(i)});
   ledger_->NoteLog({RunId{2}, Micros{1}, "warn", "", "other"});
-  const std::vector<LogRow> lines = Take(ledger_->Logs(RunId{1}));  // a reader sees what was noted before
+  const std::vector<LogRow> lines =
+      Take(ledger_->Logs(RunId{1}));  // a reader sees what was noted before
   ASSERT_EQ(lines.size(), 500u);
   EXPECT_EQ(lines[499].message, "499");
   EXPECT_EQ(lines[499].level, "info");
@@ -385,7 +411,8 @@ TEST_F(LedgerTest, AReusedProcessNumberIsNotTheHolder) {
   ASSERT_GE(child, 0);
   if (child == 0) _exit(0);
   siginfo_t info;
-  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);  // dead, not yet buried
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT),
+            0);  // dead, not yet buried
   EXPECT_FALSE(Lives({child, self.birth}));
   EXPECT_EQ(waitpid(child, nullptr, 0), child);
 }
@@ -407,7 +434,8 @@ TEST_F(LedgerTest, KeptSurvivesAKill) {
   InKilledProcess([](LedgerStore& ledger) {
     for (int64_t i = 0; i < 50; ++i) ledger.NoteLog({RunId{1}, Micros{i}, "info", "", "before"});
     bool ok = ledger.KeepIntent(kLane, EpochId{1}, Record(kLane, 1).ranges).ok();
-    ok = ok && ledger.HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "a")}).ok();
+    ok = ok &&
+         ledger.HoldLetters(kLane, EpochId{1}, RunId{1}, "", Micros{1}, {Refused(0, "a")}).ok();
     for (int64_t i = 0; i < 50; ++i) ledger.NoteLog({RunId{2}, Micros{i}, "info", "", "after"});
     if (!ok) _exit(4);
   });
@@ -415,7 +443,8 @@ TEST_F(LedgerTest, KeptSurvivesAKill) {
   EXPECT_EQ(Take(ledger_->Intent(kLane))->second, Record(kLane, 1).ranges);
   EXPECT_EQ(Take(ledger_->Logs(RunId{1})).size(), 50u);  // noted before something that was kept
   const std::vector<LogRow> after = Take(ledger_->Logs(RunId{2}));
-  for (size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i].at, Micros{static_cast<int64_t>(i)});  // a prefix
+  for (size_t i = 0; i < after.size(); ++i)
+    EXPECT_EQ(after[i].at, Micros{static_cast<int64_t>(i)});  // a prefix
   EXPECT_THAT(Originals(*ledger_), IsEmpty());
   ASSERT_OK(ledger_->NoteSettled(Record(kLane, 1), "lake"));
   EXPECT_THAT(Originals(*ledger_), ElementsAre("a"));
@@ -440,7 +469,8 @@ TEST_F(LedgerTest, KilledAtAnyMomentItIsNeverCorrupt) {
       }
     }
     close(pipe_ends[1]);
-    for (int i = 0; i < 5 + 3 * round; ++i) ASSERT_EQ(read(pipe_ends[0], &runs, sizeof runs), ssize_t{sizeof runs});
+    for (int i = 0; i < 5 + 3 * round; ++i)
+      ASSERT_EQ(read(pipe_ends[0], &runs, sizeof runs), ssize_t{sizeof runs});
     kill(child, SIGKILL);
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
     int64_t more = 0;  // what the child said before it died
@@ -465,7 +495,8 @@ TEST_F(LedgerTest, CallersOfAMomentShareACommit) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(ledger_->commits() - before, 400u);
   for (int64_t t = 0; t < 8; ++t) {
-    for (int i = 0; i < 100; ++i) ASSERT_TRUE(Take(ledger_->Action(RunId{t + 1}, std::to_string(i))));
+    for (int i = 0; i < 100; ++i)
+      ASSERT_TRUE(Take(ledger_->Action(RunId{t + 1}, std::to_string(i))));
   }
 }
 
@@ -494,14 +525,16 @@ TEST_F(LedgerTest, TwoProcessesShareOneFile) {
   }
   Open();
   for (int64_t p = 1; p <= 2; ++p) {
-    for (int i = 0; i < 100; ++i) ASSERT_TRUE(Take(ledger_->Action(RunId{p}, std::to_string(i)))) << p << " " << i;
+    for (int i = 0; i < 100; ++i)
+      ASSERT_TRUE(Take(ledger_->Action(RunId{p}, std::to_string(i)))) << p << " " << i;
   }
 }
 
 TEST_F(LedgerTest, OnlyItsOwnerReadsTheFile) {
   Open();
   const auto mode = std::filesystem::status(path_).permissions();
-  EXPECT_EQ(mode & (std::filesystem::perms::group_all | std::filesystem::perms::others_all), std::filesystem::perms::none);
+  EXPECT_EQ(mode & (std::filesystem::perms::group_all | std::filesystem::perms::others_all),
+            std::filesystem::perms::none);
 }
 
 }  // namespace

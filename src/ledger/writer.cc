@@ -92,7 +92,8 @@ void Writer::Loop() {
     }
     if (batch.empty()) {
       // The next process to open the file reads the whole log.
-      if (connection_.LogBytes() > kLongLog) (void)connection_.Script("PRAGMA wal_checkpoint(TRUNCATE)");
+      if (connection_.LogBytes() > kLongLog)
+        (void)connection_.Script("PRAGMA wal_checkpoint(TRUNCATE)");
       return;
     }
     Write(batch);
@@ -122,8 +123,9 @@ void Writer::Write(Batch& batch) {
 }
 
 Status Writer::Transact(Batch& batch) {
-  const bool keep = std::any_of(batch.begin(), batch.end(),
-                                [](const auto& item) { return item->durability == Durability::kKept; });
+  const bool keep = std::any_of(batch.begin(), batch.end(), [](const auto& item) {
+    return item->durability == Durability::kKept;
+  });
   TRY(Use(keep ? Sync::kAtCommit : Sync::kNone));
   TRY(connection_.Execute("BEGIN IMMEDIATE"));
   const int64_t before = connection_.TotalChanges();
@@ -132,7 +134,8 @@ Status Writer::Transact(Batch& batch) {
     TRY(connection_.Execute("SAVEPOINT job"));
     item->result = (*item->job)(connection_);
     // A full disk ends the whole transaction behind our back.
-    if (!connection_.InTransaction()) return item->result.ok() ? Status(connection_.LastError()) : item->result;
+    if (!connection_.InTransaction())
+      return item->result.ok() ? Status(connection_.LastError()) : item->result;
     if (!item->result.ok()) TRY(connection_.Execute("ROLLBACK TO job"));
     TRY(connection_.Execute("RELEASE job"));
   }
@@ -153,7 +156,8 @@ Status Writer::Use(Sync sync) {
   if (sync_ == sync) return Ok();
   sync_.reset();
   // NORMAL in WAL mode: the commit is atomic and readable, and synced with the next one that is.
-  TRY(connection_.Execute(sync == Sync::kAtCommit ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  TRY(connection_.Execute(sync == Sync::kAtCommit ? "PRAGMA synchronous = FULL"
+                                                  : "PRAGMA synchronous = NORMAL"));
   sync_ = sync;
   return Ok();
 }

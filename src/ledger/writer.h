@@ -1,6 +1,7 @@
-// One thread writes. It takes all jobs that wait at a moment into one transaction, so that callers of a moment share one
-// fsync. A job that fails takes back its own writes only. After a failed fsync nobody knows what is on disk: the writer
-// then refuses everything until the file is opened again.
+// One thread writes. It takes all jobs that wait at a moment into one transaction, so that callers
+// of a moment share one fsync. A job that fails takes back its own writes only. After a failed
+// fsync nobody knows what is on disk: the writer then refuses everything until the file is opened
+// again.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,10 @@ class Writer {  // any thread
  public:
   using Job = std::function<Status(sqlite::Connection&)>;
 
-  enum class File : uint8_t { kSynced, kUnsynced };  // kUnsynced: just made, to be synced before anything is kept
+  enum class File : uint8_t {
+    kSynced,
+    kUnsynced
+  };  // kUnsynced: just made, to be synced before anything is kept
 
   Writer(sqlite::Connection connection, File file);
   ~Writer();  // writes what waits
@@ -63,9 +67,9 @@ class Writer {  // any thread
 
   sqlite::Connection connection_;  // the thread's
   const File file_;
-  std::optional<Sync> sync_;       // the thread's: what the connection does now
-  std::optional<Error> broken_;    // the thread's
-  bool unsynced_ = false;          // the thread's: something in the file was not synced
+  std::optional<Sync> sync_;     // the thread's: what the connection does now
+  std::optional<Error> broken_;  // the thread's
+  bool unsynced_ = false;        // the thread's: something in the file was not synced
 
   mutable Mutex mutex_;
   Condition wake_, finished_;

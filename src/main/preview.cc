@@ -19,7 +19,9 @@ Result<int> ShowPreview(const Invocation& invocation) {
   PipelineFile file =
       TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
   (void)session->WatchSignals();
-  Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
+  PlanRequest request = TRY(session->Request(invocation));
+  request.preview = true;
+  Plan plan = TRY(session->MakePlanOf(file, request));
   std::vector<std::string> steps;
   for (const auto& stage : plan.stages) {
     if (const Flow* flow = std::get_if<Flow>(&stage))

@@ -1,3 +1,4 @@
+// See reserved.h.
 #include "pipeline/reserved.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// See template.h.
 #include "pipeline/template.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// See template_scan.h.
 #include "pipeline/template_scan.h"
 
 #include <cctype>

@@ -1,4 +1,5 @@
-// Names of bound values, the texts of keyed state, and the canonical form that fingerprints stand on.
+// Names of bound values, the texts of keyed state, and the canonical form that fingerprints stand
+// on.
 #include "relation/relation.h"
 
 #include <fmt/core.h>
@@ -84,12 +85,15 @@ class Canonicaliser {
 
   static std::string Items(const std::vector<Named>& columns) {
     std::string text;
-    for (const Named& column : columns) text += QuoteIdentifier(column.name) + ": " + Squeeze(column.expr.sql) + ", ";
+    for (const Named& column : columns)
+      text += QuoteIdentifier(column.name) + ": " + Squeeze(column.expr.sql) + ", ";
     return "{" + text + "}";
   }
 
   std::string Say(const Input& op) { return "input " + QuoteIdentifier(op.step); }
-  std::string Say(const Project& op) { return "project " + Line(op.from) + " " + Items(op.columns); }
+  std::string Say(const Project& op) {
+    return "project " + Line(op.from) + " " + Items(op.columns);
+  }
   std::string Say(const Sift& op) {
     std::string text = "sift " + Line(op.from);
     for (const Fate& fate : op.fates) {
@@ -101,9 +105,9 @@ class Canonicaliser {
     return "aggregate " + Line(op.from) + " " + Items(op.keys) + " " + Items(op.values);
   }
   std::string Say(const Join& op) {
-    return fmt::format("join {} {} as {} {} as {} on {} {}", static_cast<int>(op.kind), Line(op.left),
-                       QuoteIdentifier(op.left_name), Line(op.right), QuoteIdentifier(op.right_name),
-                       Squeeze(op.on.sql), Items(op.columns));
+    return fmt::format("join {} {} as {} {} as {} on {} {}", static_cast<int>(op.kind),
+                       Line(op.left), QuoteIdentifier(op.left_name), Line(op.right),
+                       QuoteIdentifier(op.right_name), Squeeze(op.on.sql), Items(op.columns));
   }
   std::string Say(const Distinct& op) {
     std::string order;
@@ -117,12 +121,13 @@ class Canonicaliser {
   }
   std::string Say(const Sql& op) {
     std::string text = "sql " + Squeeze(op.text);
-    for (const auto& [name, ref] : op.inputs) text += " with " + QuoteIdentifier(name) + " = " + Line(ref);
+    for (const auto& [name, ref] : op.inputs)
+      text += " with " + QuoteIdentifier(name) + " = " + Line(ref);
     return text;
   }
   std::string Say(const Keyed& op) {
-    return "keyed " + Line(op.from) + " " + Items(op.pending) + " " + Items(op.pending_values) + " fire " +
-           Squeeze(op.fire) + " keep " + Squeeze(op.keep);
+    return "keyed " + Line(op.from) + " " + Items(op.pending) + " " + Items(op.pending_values) +
+           " fire " + Squeeze(op.fire) + " keep " + Squeeze(op.keep);
   }
 
   std::map<const Node*, std::string> nodes_;
@@ -134,15 +139,21 @@ class Canonicaliser {
 
 Bound MakeBound(std::string_view type, const std::optional<std::string>& text) {
   std::string whole = std::string(type) + (text ? "\x1f=" + *text : "\x1f!");
-  return {.name = "v_" + Fingerprint(whole), .type = std::string(type), .text = text.value_or(""), .null = !text};
+  return {.name = "v_" + Fingerprint(whole),
+          .type = std::string(type),
+          .text = text.value_or(""),
+          .null = !text};
 }
 
-std::string Refer(const Bound& bound) { return fmt::format("CAST(${} AS {})", bound.name, bound.type); }
+std::string Refer(const Bound& bound) {
+  return fmt::format("CAST(${} AS {})", bound.name, bound.type);
+}
 
 Ref Pending(const Ref& keyed) {
   const Keyed& op = std::get<Keyed>(keyed->op);
   if (op.partial) {
-    return Make(Aggregate{.from = op.from, .keys = op.pending, .values = op.pending_values}, op.state, op.step, keyed->bound);
+    return Make(Aggregate{.from = op.from, .keys = op.pending, .values = op.pending_values},
+                op.state, op.step, keyed->bound);
   }
   return Make(Project{.from = op.from, .columns = op.pending}, op.state, op.step, keyed->bound);
 }

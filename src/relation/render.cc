@@ -1,5 +1,6 @@
-// Builds the text from the inputs upwards. What is being built is always "FROM <from> [WHERE <tap>]": a projection right
-// above a tap shares its SELECT, and every SELECT with a tap ends in the barrier, so that nothing above is moved below it.
+// Builds the text from the inputs upwards. What is being built is always "FROM <from> [WHERE
+// <tap>]": a projection right above a tap shares its SELECT, and every SELECT with a tap ends in
+// the barrier, so that nothing above is moved below it.
 #include "relation/render.h"
 
 #include <fmt/core.h>
@@ -20,10 +21,11 @@ constexpr size_t kMostFates = 63;  // of one tap
 
 // Rows as they stand below the next SELECT.
 struct Rows {
-  std::string from = {};    // what follows FROM
-  std::string where = {};   // a tap; the SELECT that closes it ends in the barrier
-  Schema columns = {};      // visible, then hidden
-  bool direct = false;      // `from` is an input, a staged table or a CTE: nothing can be moved below it
+  std::string from = {};   // what follows FROM
+  std::string where = {};  // a tap; the SELECT that closes it ends in the barrier
+  Schema columns = {};     // visible, then hidden
+  bool direct =
+      false;  // `from` is an input, a staged table or a CTE: nothing can be moved below it
   bool barred = false;      // `from` ends in the barrier
   bool source_row = false;  // kRowColumn is among the columns of `from`
 };
@@ -34,18 +36,22 @@ struct Above {
   bool counts = false;   // a tap that counts the rows of this node, with no restart between
 };
 
-bool Rejects(const Fate& fate) { return fate.kind == FateKind::kRejected || fate.kind == FateKind::kLate; }
+bool Rejects(const Fate& fate) {
+  return fate.kind == FateKind::kRejected || fate.kind == FateKind::kLate;
+}
 
 std::string Names(const Schema& columns) {
   std::string text;
-  for (const Column& column : columns) text += (text.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+  for (const Column& column : columns)
+    text += (text.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   return text;
 }
 
 std::string Items(const std::vector<Named>& columns) {
   std::string text;
   for (const Named& column : columns) {
-    text += (text.empty() ? "" : ", ") + fmt::format("{} AS {}", column.expr.sql, QuoteIdentifier(column.name));
+    text += (text.empty() ? "" : ", ") +
+            fmt::format("{} AS {}", column.expr.sql, QuoteIdentifier(column.name));
   }
   return text;
 }
@@ -54,7 +60,8 @@ std::string RowStruct(const Schema& columns) {
   std::string text;
   for (const Column& column : columns) {
     if (column.hidden) continue;
-    text += (text.empty() ? "" : ", ") + QuoteLiteral(column.name) + ": " + QuoteIdentifier(column.name);
+    text += (text.empty() ? "" : ", ") + QuoteLiteral(column.name) + ": " +
+            QuoteIdentifier(column.name);
   }
   return "{" + text + "}";
 }
@@ -89,7 +96,11 @@ class Renderer {
   // A node that several nodes of this text read is computed once, so that its taps count once.
   void CountReaders(const Ref& ref) {
     if (++readers_[ref.get()] > 1) return;
-    std::visit([this](const auto& op) { ForEachInput(op, [this](const Ref& input) { CountReaders(input); }); }, ref->op);
+    std::visit(
+        [this](const auto& op) {
+          ForEachInput(op, [this](const Ref& input) { CountReaders(input); });
+        },
+        ref->op);
   }
   template <class Op, class F>
   static void ForEachInput(const Op& op, F each) {
@@ -161,15 +172,22 @@ class Renderer {
       names_[ref.get()] = {fmt::format("_sluice_shared_{}", names_.size()), rows.columns};
       shared_.emplace_back(names_[ref.get()].first, Select(rows, Names(rows.columns)));
     }
-    return Rows{.from = names_[ref.get()].first, .columns = names_[ref.get()].second, .direct = true};
+    return Rows{
+        .from = names_[ref.get()].first, .columns = names_[ref.get()].second, .direct = true};
   }
 
   Result<Rows> Make(const Input& op, const Node& node, Above above) {
     InputText input = TRY(options_.input(op.step));
     Rows rows{.from = input.from, .columns = node.schema, .direct = true};
     if (input.has_origin && !Find(rows.columns, kPartitionColumn)) {
-      rows.columns.push_back({.name = std::string(kPartitionColumn), .type = "VARCHAR", .hidden = true, .description = {}});
-      rows.columns.push_back({.name = std::string(kOffsetColumn), .type = "BIGINT", .hidden = true, .description = {}});
+      rows.columns.push_back({.name = std::string(kPartitionColumn),
+                              .type = "VARCHAR",
+                              .hidden = true,
+                              .description = {}});
+      rows.columns.push_back({.name = std::string(kOffsetColumn),
+                              .type = "BIGINT",
+                              .hidden = true,
+                              .description = {}});
     }
     return input.rows_known ? rows : Counted(std::move(rows), op.step, above);
   }
@@ -179,18 +197,26 @@ class Renderer {
     Schema columns = node.schema;
     std::string items = Items(op.columns);
     for (const Column& hidden : Hiddens(rows.columns)) {
-      bool made = std::any_of(op.columns.begin(), op.columns.end(), [&](const Named& n) { return n.name == hidden.name; });
+      bool made = std::any_of(op.columns.begin(), op.columns.end(),
+                              [&](const Named& n) { return n.name == hidden.name; });
       if (!Find(columns, hidden.name)) columns.push_back(hidden);
       if (!made) items += ", " + QuoteIdentifier(hidden.name);
     }
-    std::erase_if(columns, [&](const Column& c) {  // a schema may promise hidden columns that this input does not give
-      return c.hidden && !Find(rows.columns, c.name) &&
-             std::none_of(op.columns.begin(), op.columns.end(), [&](const Named& n) { return n.name == c.name; });
-    });
+    std::erase_if(
+        columns,
+        [&](const Column& c) {  // a schema may promise hidden columns that this input does not give
+          return c.hidden && !Find(rows.columns, c.name) &&
+                 std::none_of(op.columns.begin(), op.columns.end(),
+                              [&](const Named& n) { return n.name == c.name; });
+        });
     bool carries = rows.source_row || above.diverts;
     if (rows.source_row) items += fmt::format(", {}", kRowColumn);
-    if (!rows.source_row && above.diverts) items += fmt::format(", {} AS {}", RowStruct(rows.columns), kRowColumn);
-    return Rows{.from = "(" + Select(rows, items) + ")", .columns = columns, .barred = !rows.where.empty(), .source_row = carries};
+    if (!rows.source_row && above.diverts)
+      items += fmt::format(", {} AS {}", RowStruct(rows.columns), kRowColumn);
+    return Rows{.from = "(" + Select(rows, items) + ")",
+                .columns = columns,
+                .barred = !rows.where.empty(),
+                .source_row = carries};
   }
 
   Result<Rows> Make(const Sift& op, const Node& node, Above above) {
@@ -206,7 +232,9 @@ class Renderer {
     std::string step_in = base->step;
     for (size_t first = 0; first < fates.size(); first += kMostFates) {
       size_t last = std::min(first + kMostFates, fates.size());
-      TapPlan plan{.fates = {fates.begin() + static_cast<long>(first), fates.begin() + static_cast<long>(last)}, .step_in = step_in};
+      TapPlan plan{.fates = {fates.begin() + static_cast<long>(first),
+                             fates.begin() + static_cast<long>(last)},
+                   .step_in = step_in};
       plan.step_out = last == fates.size() ? node.step : plan.fates.back().step;
       step_in = plan.step_out;
       rows = Tapped(Barred(std::move(rows)), std::move(plan));
@@ -216,13 +244,15 @@ class Renderer {
   // The sift that `ref` is, if this text is its only reader and it is not staged.
   const Sift* Joinable(const Ref& ref) {
     const Sift* sift = std::get_if<Sift>(&ref->op);
-    if (!sift || readers_[ref.get()] > 1 || (options_.staged && !options_.staged(ref).empty())) return nullptr;
+    if (!sift || readers_[ref.get()] > 1 || (options_.staged && !options_.staged(ref).empty()))
+      return nullptr;
     return sift;
   }
 
   Rows Tapped(Rows rows, TapPlan plan) {
     std::string cases;
-    for (size_t k = 0; k < plan.fates.size(); ++k) cases += fmt::format(" WHEN {} THEN {}", plan.fates[k].applies.sql, k + 1);
+    for (size_t k = 0; k < plan.fates.size(); ++k)
+      cases += fmt::format(" WHEN {} THEN {}", plan.fates[k].applies.sql, k + 1);
     std::string fate = "CASE" + cases + " ELSE 0 END";
     if (!options_.tap) {
       rows.where = fmt::format("({}) = 0", fate);
@@ -233,8 +263,10 @@ class Renderer {
       rows.where = Keep(std::move(plan), fate);
       return rows;
     }
-    // The fate is computed once, below a barrier that keeps the optimiser from copying it into each argument.
-    rows.from = fmt::format("(SELECT {}, {} AS {} FROM {}{})", AllItems(rows), fate, kFateColumn, rows.from, kBarrier);
+    // The fate is computed once, below a barrier that keeps the optimiser from copying it into each
+    // argument.
+    rows.from = fmt::format("(SELECT {}, {} AS {} FROM {}{})", AllItems(rows), fate, kFateColumn,
+                            rows.from, kBarrier);
     rows.direct = false;
     rows.where = Divert(rows, plan);
     return rows;
@@ -244,15 +276,19 @@ class Renderer {
     for (size_t k = 0; k < plan.fates.size(); ++k) {
       if (!Rejects(plan.fates[k])) continue;
       rejecting += fmt::format("{}{}", rejecting.empty() ? "" : ", ", k + 1);
-      if (!plan.fates[k].message.sql.empty()) message += fmt::format(" WHEN {} THEN {}", k + 1, plan.fates[k].message.sql);
+      if (!plan.fates[k].message.sql.empty())
+        message += fmt::format(" WHEN {} THEN {}", k + 1, plan.fates[k].message.sql);
     }
     bool origin = Find(rows.columns, kPartitionColumn) && Find(rows.columns, kOffsetColumn);
-    return fmt::format("sluice_divert({}, {}, {}, {}, {}, {})", options_.tap(plan), kFateColumn,
-                       origin ? QuoteIdentifier(kPartitionColumn) : "CAST(NULL AS VARCHAR)",
-                       origin ? QuoteIdentifier(kOffsetColumn) : "CAST(NULL AS BIGINT)",
-                       message.empty() ? "CAST(NULL AS VARCHAR)" : fmt::format("CASE {}{} END", kFateColumn, message),
-                       fmt::format("CASE WHEN {} IN ({}) THEN CAST(to_json({}) AS VARCHAR) END", kFateColumn, rejecting,
-                                   rows.source_row ? std::string(kRowColumn) : RowStruct(rows.columns)));
+    return fmt::format(
+        "sluice_divert({}, {}, {}, {}, {}, {})", options_.tap(plan), kFateColumn,
+        origin ? QuoteIdentifier(kPartitionColumn) : "CAST(NULL AS VARCHAR)",
+        origin ? QuoteIdentifier(kOffsetColumn) : "CAST(NULL AS BIGINT)",
+        message.empty() ? "CAST(NULL AS VARCHAR)"
+                        : fmt::format("CASE {}{} END", kFateColumn, message),
+        fmt::format("CASE WHEN {} IN ({}) THEN CAST(to_json({}) AS VARCHAR) END", kFateColumn,
+                    rejecting,
+                    rows.source_row ? std::string(kRowColumn) : RowStruct(rows.columns)));
   }
 
   Result<Rows> Make(const Aggregate& op, const Node& node, Above above) {
@@ -260,7 +296,8 @@ class Renderer {
     std::vector<Named> columns = op.keys;
     columns.insert(columns.end(), op.values.begin(), op.values.end());
     std::string text = Select(rows, Items(columns));
-    for (size_t key = 0; key < op.keys.size(); ++key) text += fmt::format("{}{}", key == 0 ? " GROUP BY " : ", ", key + 1);
+    for (size_t key = 0; key < op.keys.size(); ++key)
+      text += fmt::format("{}{}", key == 0 ? " GROUP BY " : ", ", key + 1);
     return Counted({.from = "(" + text + ")", .columns = node.schema}, node.step, above);
   }
 
@@ -268,24 +305,32 @@ class Renderer {
     static constexpr std::string_view kKinds[] = {"INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"};
     Rows left = TRY(Closed(op.left));
     Rows right = TRY(Closed(op.right));
-    std::string text = fmt::format("SELECT {} FROM {} AS {} {} JOIN {} AS {} ON {}", Items(op.columns), Side(left),
-                                   QuoteIdentifier(op.left_name), kKinds[static_cast<int>(op.kind)], Side(right),
-                                   QuoteIdentifier(op.right_name), op.on.sql);
+    std::string text =
+        fmt::format("SELECT {} FROM {} AS {} {} JOIN {} AS {} ON {}", Items(op.columns), Side(left),
+                    QuoteIdentifier(op.left_name), kKinds[static_cast<int>(op.kind)], Side(right),
+                    QuoteIdentifier(op.right_name), op.on.sql);
     return Counted({.from = "(" + text + ")", .columns = node.schema}, node.step, above);
   }
   // Hidden columns do not reach a condition or `SELECT *` of the user.
-  static std::string Side(const Rows& rows) { return fmt::format("(SELECT {} FROM {})", Names(Visible(rows.columns)), rows.from); }
+  static std::string Side(const Rows& rows) {
+    return fmt::format("(SELECT {} FROM {})", Names(Visible(rows.columns)), rows.from);
+  }
 
   Result<Rows> Make(const Distinct& op, const Node& node, Above) {
     Rows rows = TRY(Closed(op.from));
     std::string keys;
     for (const Named& key : op.keys) keys += (keys.empty() ? "" : ", ") + key.expr.sql;
-    std::string rank = fmt::format("row_number() OVER (PARTITION BY {}{}{})", keys, op.order.empty() ? "" : " ORDER BY ",
-                                   sluice::Join(op.order, ", "));
-    std::string text = fmt::format("(SELECT {}, {} AS {} FROM {}{})", Names(rows.columns), rank, kRankColumn, rows.from, Barrier());
-    Fate fate{.kind = FateKind::kDeduplicated, .step = op.step, .applies = {.sql = fmt::format("{} > 1", kRankColumn)}};
+    std::string rank =
+        fmt::format("row_number() OVER (PARTITION BY {}{}{})", keys,
+                    op.order.empty() ? "" : " ORDER BY ", sluice::Join(op.order, ", "));
+    std::string text = fmt::format("(SELECT {}, {} AS {} FROM {}{})", Names(rows.columns), rank,
+                                   kRankColumn, rows.from, Barrier());
+    Fate fate{.kind = FateKind::kDeduplicated,
+              .step = op.step,
+              .applies = {.sql = fmt::format("{} > 1", kRankColumn)}};
     Rows ranked{.from = text, .columns = rows.columns, .barred = true};
-    return Tapped(std::move(ranked), {.fates = {fate}, .step_in = op.from->step, .step_out = node.step});
+    return Tapped(std::move(ranked),
+                  {.fates = {fate}, .step_in = op.from->step, .step_out = node.step});
   }
 
   Result<Rows> Make(const Union& op, const Node& node, Above above) {
@@ -293,14 +338,17 @@ class Renderer {
     for (const Ref& part : op.parts) parts.push_back(TRY(Closed(part)));
     Schema columns = Visible(node.schema);
     for (const Column& hidden : parts.empty() ? Schema() : Hiddens(parts[0].columns)) {
-      bool everywhere = std::all_of(parts.begin(), parts.end(), [&](const Rows& part) { return Find(part.columns, hidden.name); });
+      bool everywhere = std::all_of(parts.begin(), parts.end(), [&](const Rows& part) {
+        return Find(part.columns, hidden.name);
+      });
       if (everywhere) columns.push_back(hidden);
     }
     std::string text;
     for (const Rows& part : parts) {
       Schema own = Visible(part.columns);
       for (const Column& hidden : Hiddens(columns)) own.push_back(hidden);
-      text += fmt::format("{}SELECT {} FROM {}", text.empty() ? "" : " UNION ALL BY NAME ", Names(own), part.from);
+      text += fmt::format("{}SELECT {} FROM {}", text.empty() ? "" : " UNION ALL BY NAME ",
+                          Names(own), part.from);
     }
     return Counted({.from = "(" + text + ")", .columns = columns}, node.step, above);
   }
@@ -309,11 +357,14 @@ class Renderer {
     std::string with;
     for (const auto& [name, input] : op.inputs) {
       Rows rows = TRY(Closed(input));
-      with += fmt::format("{}{} AS {}MATERIALIZED (SELECT {} FROM {})", with.empty() ? "WITH " : ", ", QuoteIdentifier(name),
-                          op.once.contains(name) ? "NOT " : "", Names(Visible(rows.columns)), rows.from);
+      with +=
+          fmt::format("{}{} AS {}MATERIALIZED (SELECT {} FROM {})", with.empty() ? "WITH " : ", ",
+                      QuoteIdentifier(name), op.once.contains(name) ? "NOT " : "",
+                      Names(Visible(rows.columns)), rows.from);
     }
     // The line break ends a comment at the end of the user's text.
-    std::string text = fmt::format("({} SELECT {} FROM ({}\n) AS _sluice_sql)", with, Names(node.schema), op.text);
+    std::string text =
+        fmt::format("({} SELECT {} FROM ({}\n) AS _sluice_sql)", with, Names(node.schema), op.text);
     return Counted({.from = text, .columns = node.schema}, node.step, above);
   }
 
@@ -323,25 +374,30 @@ class Renderer {
     Rows pending = TRY(Closed(Pending(self)));
     std::string kept = op.kept.empty() ? "" : EmptyInput(op.kept);
     std::string rows = fmt::format("(SELECT {} FROM {})", Names(op.state), pending.from);
-    std::string text = fmt::format("(SELECT {} FROM ({}))", Names(Visible(node.schema)), FireText(op, rows, kept));
+    std::string text =
+        fmt::format("(SELECT {} FROM ({}))", Names(Visible(node.schema)), FireText(op, rows, kept));
     return Counted({.from = text, .columns = Visible(node.schema)}, node.step, above);
   }
 
   const RenderOptions& options_;
   std::map<const Node*, int> readers_;
   std::map<const Node*, std::pair<std::string, Schema>> names_;
-  std::vector<std::pair<std::string, std::string>> shared_;  // CTEs in the order they need each other
+  std::vector<std::pair<std::string, std::string>>
+      shared_;  // CTEs in the order they need each other
   std::set<Bound> bound_;
 };
 
 }  // namespace
 
-Result<Text> Render(const Ref& ref, const RenderOptions& options, Hidden hidden) { return Renderer(options).Run(ref, hidden); }
+Result<Text> Render(const Ref& ref, const RenderOptions& options, Hidden hidden) {
+  return Renderer(options).Run(ref, hidden);
+}
 
 std::string EmptyInput(const Schema& schema) {
   std::string items;
   for (const Column& column : schema) {
-    items += fmt::format("{}CAST(NULL AS {}) AS {}", items.empty() ? "" : ", ", column.type, QuoteIdentifier(column.name));
+    items += fmt::format("{}CAST(NULL AS {}) AS {}", items.empty() ? "" : ", ", column.type,
+                         QuoteIdentifier(column.name));
   }
   return fmt::format("(SELECT {} WHERE false)", items);
 }

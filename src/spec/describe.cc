@@ -1,3 +1,4 @@
+// See describe.h.
 #include "spec/describe.h"
 
 #include <fmt/format.h>
@@ -16,8 +17,10 @@ std::string Line(const FieldFacts& field, size_t width, bool main) {
   if (main) notes.push_back("main key");
   if (!field.shape.empty()) notes.push_back(field.shape);
   if (!field.choices.empty()) notes.push_back("one of " + Join(field.choices, ", "));
-  if (field.need == Need::kRequired) notes.push_back("required");
-  else if (!field.standard.empty()) notes.push_back("default " + field.standard);
+  if (field.need == Need::kRequired)
+    notes.push_back("required");
+  else if (!field.standard.empty())
+    notes.push_back("default " + field.standard);
   if (!notes.empty()) line += fmt::format(" ({})", Join(notes, "; "));
   return line + "\n";
 }
@@ -25,14 +28,24 @@ std::string Line(const FieldFacts& field, size_t width, bool main) {
 Json SchemaOf(const FieldFacts& field) {
   Json schema;
   switch (field.slot) {
-    case Slot::kNumber: schema["type"] = {"integer", "string"}; break;
-    case Slot::kFlag: schema["type"] = {"boolean", "string"}; break;
-    case Slot::kChoice: schema["enum"] = field.choices; break;
-    case Slot::kNode: break;
+    case Slot::kNumber:
+      schema["type"] = {"integer", "string"};
+      break;
+    case Slot::kFlag:
+      schema["type"] = {"boolean", "string"};
+      break;
+    case Slot::kChoice:
+      schema["enum"] = field.choices;
+      break;
+    case Slot::kNode:
+      break;
     default:
-      if (StartsWith(field.shape, "list")) schema["type"] = {"array", "string"};
-      else if (StartsWith(field.shape, "map") || StartsWith(field.shape, "names")) schema["type"] = {"object", "array", "string"};
-      else schema["type"] = {"string", "number", "boolean"};
+      if (StartsWith(field.shape, "list"))
+        schema["type"] = {"array", "string"};
+      else if (StartsWith(field.shape, "map") || StartsWith(field.shape, "names"))
+        schema["type"] = {"object", "array", "string"};
+      else
+        schema["type"] = {"string", "number", "boolean"};
   }
   schema["description"] = field.help;
   if (!field.standard.empty()) schema["default"] = field.standard;
@@ -48,8 +61,10 @@ std::string Describe(const SpecFacts& facts) {
   if (facts.open) return text + "  The keys are names of your own.\n";
   std::vector<std::string> reserved;
   for (const FieldFacts& field : facts.fields) {
-    if (field.comes_with.empty()) text += Line(field, width, field.name == facts.main);
-    else reserved.push_back(field.name);
+    if (field.comes_with.empty())
+      text += Line(field, width, field.name == facts.main);
+    else
+      reserved.push_back(field.name);
   }
   if (!reserved.empty()) text += fmt::format("  Not built yet: {}\n", Join(reserved, ", "));
   return text;

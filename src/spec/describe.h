@@ -1,4 +1,5 @@
-// What people and tools read about a component, derived from its facts: reference text and JSON Schema.
+// What people and tools read about a component, derived from its facts: reference text and JSON
+// Schema.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@ namespace sluice {
 // Name, summary, then a line per key: shape, default, choices, help. Reserved keys are named last.
 std::string Describe(const SpecFacts& facts);
 
-// The JSON Schema of the value that a user writes for the component. Scalars may be strings everywhere, since `{{ }}` is.
+// The JSON Schema of the value that a user writes for the component. Scalars may be strings
+// everywhere, since `{{ }}` is.
 Json JsonSchema(const SpecFacts& facts);
 
 }  // namespace sluice

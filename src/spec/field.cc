@@ -1,4 +1,5 @@
-// Which key is which field. The invariant: a key that is not read is an error, so nothing a user wrote is ignored.
+// Which key is which field. The invariant: a key that is not read is an error, so nothing a user
+// wrote is ignored.
 #include "spec/field.h"
 
 #include <fmt/format.h>
@@ -37,32 +38,41 @@ Status CheckRequired(const SpecFacts& facts, const Node& node, const std::set<si
   for (size_t i = 0; i < facts.fields.size(); ++i) {
     const FieldFacts& field = facts.fields[i];
     if (field.need != Need::kRequired || seen.contains(i)) continue;
-    return ConfigError(node.mark, fmt::format("{} needs '{}': {}", facts.name, field.name, field.help));
+    return ConfigError(node.mark,
+                       fmt::format("{} needs '{}': {}", facts.name, field.name, field.help));
   }
   return Ok();
 }
 
 }  // namespace
 
-Error UnknownKey(const Node& key, std::string_view component, const std::vector<std::string>& known) {
+Error UnknownKey(const Node& key, std::string_view component,
+                 const std::vector<std::string>& known) {
   std::string message = fmt::format("unknown key '{}' in {}", EscapeControl(key.scalar), component);
-  if (const auto nearest = Nearest(key.scalar, known)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else if (!known.empty()) message += fmt::format("; valid: {}", Join(known, ", "));
+  if (const auto nearest = Nearest(key.scalar, known))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else if (!known.empty())
+    message += fmt::format("; valid: {}", Join(known, ", "));
   return ConfigError(key.mark, std::move(message));
 }
 
 Error WrongShape(const Node& node, std::string_view field, std::string_view wanted) {
-  if (node.IsNull()) return ConfigError(node.mark, fmt::format("'{}' has no value; it takes {}", field, wanted));
-  const std::string got = node.IsScalar() ? fmt::format("'{}'", EscapeControl(node.scalar)) : std::string(NameOf(node.kind));
+  if (node.IsNull())
+    return ConfigError(node.mark, fmt::format("'{}' has no value; it takes {}", field, wanted));
+  const std::string got = node.IsScalar() ? fmt::format("'{}'", EscapeControl(node.scalar))
+                                          : std::string(NameOf(node.kind));
   return ConfigError(node.mark, fmt::format("'{}' takes {}, not {}", field, wanted, got));
 }
 
 Error CutByComma(const Node& key) {
-  return ConfigError(key.mark, fmt::format("'{}' has no value; an expression with a comma: quote it or give it its own line",
-                                           EscapeControl(key.scalar)));
+  return ConfigError(
+      key.mark,
+      fmt::format("'{}' has no value; an expression with a comma: quote it or give it its own line",
+                  EscapeControl(key.scalar)));
 }
 
-Result<std::vector<std::pair<size_t, const Node*>>> MatchFields(const SpecFacts& facts, const Node& node) {
+Result<std::vector<std::pair<size_t, const Node*>>> MatchFields(const SpecFacts& facts,
+                                                                const Node& node) {
   std::vector<std::pair<size_t, const Node*>> bound;
   std::set<size_t> seen;
   const size_t main = facts.main.empty() ? facts.fields.size() : IndexOf(facts, facts.main);
@@ -82,7 +92,8 @@ Result<std::vector<std::pair<size_t, const Node*>>> MatchFields(const SpecFacts&
     const FieldFacts& field = facts.fields[index];
     if (!field.comes_with.empty()) return NotBuiltYet(key, facts.name, field.comes_with);
     if (!seen.insert(index).second) {
-      return ConfigError(key.mark, fmt::format("'{}' is given twice in {}", key.scalar, facts.name));
+      return ConfigError(key.mark,
+                         fmt::format("'{}' is given twice in {}", key.scalar, facts.name));
     }
     bound.emplace_back(index, &value);
   }
@@ -91,8 +102,8 @@ Result<std::vector<std::pair<size_t, const Node*>>> MatchFields(const SpecFacts&
 }
 
 Error NotBuiltYet(const Node& key, std::string_view component, std::string_view comes_with) {
-  return ConfigError(key.mark,
-                     fmt::format("'{}' in {} is not built yet: comes with {}", key.scalar, component, comes_with));
+  return ConfigError(key.mark, fmt::format("'{}' in {} is not built yet: comes with {}", key.scalar,
+                                           component, comes_with));
 }
 
 }  // namespace sluice

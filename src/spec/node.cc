@@ -1,3 +1,4 @@
+// See node.h.
 #include "spec/node.h"
 
 namespace sluice {
@@ -11,10 +12,14 @@ const Node* Node::Find(std::string_view key) const {
 
 std::string_view NameOf(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::kNull: return "nothing";
-    case Node::Kind::kScalar: return "a value";
-    case Node::Kind::kList: return "a list";
-    case Node::Kind::kMap: return "a map";
+    case Node::Kind::kNull:
+      return "nothing";
+    case Node::Kind::kScalar:
+      return "a value";
+    case Node::Kind::kList:
+      return "a list";
+    case Node::Kind::kMap:
+      return "a map";
   }
   return "nothing";
 }

@@ -1,5 +1,6 @@
-// A parsed value with its place: what YAML (or an API) said, before anyone knows what it means. Scalars are kept raw,
-// because YAML 1.1 would read `on` as true and `012` as ten; whoever binds a field knows its type.
+// A parsed value with its place: what YAML (or an API) said, before anyone knows what it means.
+// Scalars are kept raw, because YAML 1.1 would read `on` as true and `012` as ten; whoever binds a
+// field knows its type.
 #pragma once
 
 #include <optional>
@@ -18,9 +19,9 @@ struct Node {
 
   Kind kind = Kind::kNull;
   std::string scalar;
-  bool quoted = false;         // the scalar was in quotes or a block: "5" is text, 5 is a number
+  bool quoted = false;  // the scalar was in quotes or a block: "5" is text, 5 is a number
   std::vector<Node> list;
-  std::vector<Entry> map;      // in the order written
+  std::vector<Entry> map;  // in the order written
   Mark mark;
 
   bool IsNull() const { return kind == Kind::kNull; }

@@ -1,4 +1,5 @@
-// Values out of nodes. A scalar is raw text until here; the reader that knows the type decides what it means.
+// Values out of nodes. A scalar is raw text until here; the reader that knows the type decides what
+// it means.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,8 +42,10 @@ const Node* FirstCutItem(const std::vector<Node>& items) {
 }
 
 Error CutItem(const Node& item) {
-  return ConfigError(item.mark, fmt::format("'{}' is cut off; an expression with a comma: quote it or give it its own line",
-                                            EscapeControl(item.scalar)));
+  return ConfigError(
+      item.mark,
+      fmt::format("'{}' is cut off; an expression with a comma: quote it or give it its own line",
+                  EscapeControl(item.scalar)));
 }
 
 Written ToWritten(const Node& node) { return {node.scalar, node.mark, node.quoted}; }
@@ -51,7 +54,8 @@ Result<std::vector<NamedWritten>> ReadNamedMap(const Node& node, std::string_vie
   std::vector<NamedWritten> named;
   for (const auto& [key, value] : node.map) {
     if (value.IsNull()) return CutByComma(key);
-    if (!value.IsScalar()) return WrongShape(value, fmt::format("{}.{}", field, key.scalar), "an expression");
+    if (!value.IsScalar())
+      return WrongShape(value, fmt::format("{}.{}", field, key.scalar), "an expression");
     named.push_back({key.scalar, key.mark, ToWritten(value)});
   }
   return named;
@@ -125,12 +129,14 @@ Result<uint64_t> ReadBytes(const Node& node, std::string_view field) {
   return bytes;
 }
 
-Result<std::string> ReadChoiceOf(const Node& node, const std::string& field, const std::vector<std::string>& choices) {
+Result<std::string> ReadChoiceOf(const Node& node, const std::string& field,
+                                 const std::vector<std::string>& choices) {
   const std::string wanted = "one of: " + Join(choices, ", ");
   if (!node.IsScalar()) return WrongShape(node, field, wanted);
   if (std::find(choices.begin(), choices.end(), node.scalar) != choices.end()) return node.scalar;
   Error error = WrongShape(node, field, wanted);
-  if (const auto nearest = Nearest(node.scalar, choices)) error.message += fmt::format("; did you mean '{}'?", *nearest);
+  if (const auto nearest = Nearest(node.scalar, choices))
+    error.message += fmt::format("; did you mean '{}'?", *nearest);
   return error;
 }
 

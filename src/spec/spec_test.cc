@@ -42,11 +42,13 @@ struct Config {
   std::chrono::microseconds wait{0};
 };
 Spec<Config> TestSpec() {
-  return Spec<Config>("reader", "Reads.").Main("path")
+  return Spec<Config>("reader", "Reads.")
+      .Main("path")
       .Text(&Config::path, "path", "Glob of the files.", Need::kRequired)
       .Choice(&Config::format, "format", "Format of the files.", {"auto", "csv", "parquet"})
       .List(&Config::by, "by", "Columns.", Slot::kColumn, "list of columns")
-      .Names(&Config::select, "select", "Output.", Slot::kColumn, "names or a map name -> expression")
+      .Names(&Config::select, "select", "Output.", Slot::kColumn,
+             "names or a map name -> expression")
       .Integer(&Config::count, "count", "How many.")
       .Flag(&Config::loud, "loud", "Says more.")
       .Duration(&Config::wait, "wait", "How long.")
@@ -58,11 +60,14 @@ std::string ErrorOf(const Node& node) {
 }
 
 TEST(SpecTest, BindsEachKindOfField) {
-  auto config = TestSpec().Bind(Map({{Scalar("path"), Scalar("a.csv")}, {Scalar("format"), Scalar("csv")},
-                                     {Scalar("by"), List({Scalar("a"), Scalar("b")})},
-                                     {Scalar("select"), List({Scalar("a"), Map({{Scalar("n"), Scalar("count(*)")}})})},
-                                     {Scalar("count"), Scalar("-7")}, {Scalar("loud"), Scalar("on")},
-                                     {Scalar("wait"), Scalar("1h30m")}}));
+  auto config = TestSpec().Bind(
+      Map({{Scalar("path"), Scalar("a.csv")},
+           {Scalar("format"), Scalar("csv")},
+           {Scalar("by"), List({Scalar("a"), Scalar("b")})},
+           {Scalar("select"), List({Scalar("a"), Map({{Scalar("n"), Scalar("count(*)")}})})},
+           {Scalar("count"), Scalar("-7")},
+           {Scalar("loud"), Scalar("on")},
+           {Scalar("wait"), Scalar("1h30m")}}));
   ASSERT_TRUE(config.ok()) << Format(config.error());
   EXPECT_EQ(config->path, "a.csv");
   EXPECT_EQ(config->format, "csv");
@@ -88,7 +93,8 @@ TEST(SpecTest, UnknownKeyNamesTheNearest) {
   EXPECT_EQ(ErrorOf(Map({{Scalar("fromat", 4, 9), Scalar("csv")}})),
             "p.yml:4:9: unknown key 'fromat' in reader; did you mean 'format'?");
   EXPECT_EQ(ErrorOf(Map({{Scalar("zzzzzz", 4, 9), Scalar("csv")}})),
-            "p.yml:4:9: unknown key 'zzzzzz' in reader; valid: path, format, by, select, count, loud, wait");
+            "p.yml:4:9: unknown key 'zzzzzz' in reader; valid: path, format, by, select, count, "
+            "loud, wait");
 }
 
 TEST(SpecTest, ReservedKeyIsRefusedByName) {
@@ -106,25 +112,34 @@ TEST(SpecTest, WrongShapes) {
   const auto with = [](std::string key, Node value) {
     return ErrorOf(Map({{Scalar("path"), Scalar("a")}, {Scalar(key), std::move(value)}}));
   };
-  EXPECT_EQ(with("count", Scalar("1.5", 2, 8)), "p.yml:2:8: 'count' takes a whole number, not '1.5'");
+  EXPECT_EQ(with("count", Scalar("1.5", 2, 8)),
+            "p.yml:2:8: 'count' takes a whole number, not '1.5'");
   EXPECT_EQ(with("loud", Scalar("maybe", 2, 8)), "p.yml:2:8: 'loud' takes on or off, not 'maybe'");
-  EXPECT_EQ(with("wait", Scalar("5", 2, 8)), "p.yml:2:8: 'wait' takes a duration like 5m or 1h30m, not '5'");
+  EXPECT_EQ(with("wait", Scalar("5", 2, 8)),
+            "p.yml:2:8: 'wait' takes a duration like 5m or 1h30m, not '5'");
   EXPECT_EQ(with("format", Scalar("parqet", 2, 8)),
-            "p.yml:2:8: 'format' takes one of: auto, csv, parquet, not 'parqet'; did you mean 'parquet'?");
+            "p.yml:2:8: 'format' takes one of: auto, csv, parquet, not 'parqet'; did you mean "
+            "'parquet'?");
   EXPECT_EQ(with("by", Map({})), "p.yml:1:1: 'by' takes a value or a list of values, not a map");
   Node null;
   null.mark = {"p.yml", 5, 2};
-  EXPECT_EQ(with("format", null), "p.yml:5:2: 'format' has no value; it takes one of: auto, csv, parquet");
+  EXPECT_EQ(with("format", null),
+            "p.yml:5:2: 'format' has no value; it takes one of: auto, csv, parquet");
 }
 
 TEST(SpecTest, ExpressionCutByAComma) {
   EXPECT_EQ(ErrorOf(Map({{Scalar("path"), Scalar("a")},
-                         {Scalar("select"), Map({{Scalar("x"), Scalar("round(a")}, {Scalar("2)", 3, 30), Node{}}})}})),
-            "p.yml:3:30: '2)' has no value; an expression with a comma: quote it or give it its own line");
+                         {Scalar("select"), Map({{Scalar("x"), Scalar("round(a")},
+                                                 {Scalar("2)", 3, 30), Node{}}})}})),
+            "p.yml:3:30: '2)' has no value; an expression with a comma: quote it or give it its "
+            "own line");
   EXPECT_EQ(ErrorOf(Map({{Scalar("path"), Scalar("round(a")}, {Scalar("2) > 1", 3, 30), Node{}}})),
-            "p.yml:3:30: '2) > 1' has no value; an expression with a comma: quote it or give it its own line");
-  EXPECT_EQ(ErrorOf(Map({{Scalar("path"), Scalar("a")}, {Scalar("by"), List({Scalar("coalesce(a", 3, 8), Scalar("b)")})}})),
-            "p.yml:3:8: 'coalesce(a' is cut off; an expression with a comma: quote it or give it its own line");
+            "p.yml:3:30: '2) > 1' has no value; an expression with a comma: quote it or give it "
+            "its own line");
+  EXPECT_EQ(ErrorOf(Map({{Scalar("path"), Scalar("a")},
+                         {Scalar("by"), List({Scalar("coalesce(a", 3, 8), Scalar("b)")})}})),
+            "p.yml:3:8: 'coalesce(a' is cut off; an expression with a comma: quote it or give it "
+            "its own line");
 }
 
 TEST(SpecTest, DescribesAllKeys) {

@@ -83,7 +83,8 @@ class AttachTest : public ::testing::Test {
     waitpid(child, nullptr, 0);
   }
   static void WaitFor(const std::string& path) {
-    while (!fs::exists(path)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    while (!fs::exists(path))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // looks again
   }
 
   fs::path folder_;
@@ -193,7 +194,7 @@ TEST_F(AttachTest, DISABLED_Holds) {
   const std::string path = getenv("SLUICE_TEST_FILE");
   Attached(path, "wh");
   std::ofstream(path + ".held").close();
-  std::this_thread::sleep_for(std::chrono::minutes(1));
+  std::this_thread::sleep_for(std::chrono::minutes(1));  // until it is killed
 }
 
 TEST_F(AttachTest, AKillWhileCreatingLeavesNothingThatDoesNotOpen) {
@@ -202,7 +203,8 @@ TEST_F(AttachTest, AKillWhileCreatingLeavesNothingThatDoesNotOpen) {
   for (int i = 0; i < 12; ++i) {
     const pid_t child = Start("Creates", path);
     WaitFor(path + ".begun");
-    std::this_thread::sleep_for(std::chrono::microseconds(i * 700));
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(i * 700));  // a time that differs from try to try
     End(child);
     killed_early += fs::exists(path) ? 0 : 1;
     ASSERT_EQ(Attached(path, "wh"), "wh") << "killed after " << i * 700 << " µs";
@@ -219,7 +221,7 @@ TEST_F(AttachTest, DISABLED_Creates) {
   const std::string path = getenv("SLUICE_TEST_FILE");
   std::ofstream(path + ".begun").close();
   (void)database_->Attach(path, "wh", Access::kReadWrite);
-  std::this_thread::sleep_for(std::chrono::minutes(1));
+  std::this_thread::sleep_for(std::chrono::minutes(1));  // until it is killed
 }
 
 }  // namespace

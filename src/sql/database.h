@@ -1,9 +1,11 @@
-// The one door to DuckDB: one in-memory instance per process, to which warehouse and state files are attached.
+// The one door to DuckDB: one in-memory instance per process, to which warehouse and state files
+// are attached.
 //
-// Invariants: a file is attached at most once in a process, whatever path names it (device + inode), and nothing else
-// in the process opens or closes it while it is attached (closing any descriptor of it would drop DuckDB's lock). A new
-// file is created under a temporary name, synced and renamed, so that a kill never leaves one that cannot be opened.
-// A Session is one connection, used by one thread, with at most one transaction that writes at most one attached file.
+// Invariants: a file is attached at most once in a process, whatever path names it (device +
+// inode), and nothing else in the process opens or closes it while it is attached (closing any
+// descriptor of it would drop DuckDB's lock). A new file is created under a temporary name, synced
+// and renamed, so that a kill never leaves one that cannot be opened. A Session is one connection,
+// used by one thread, with at most one transaction that writes at most one attached file.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,8 @@
 
 namespace sluice::sql {
 
-// A value given to a statement. It is referred to as `$name` in the text, always inside `CAST($name AS type)`.
+// A value given to a statement. It is referred to as `$name` in the text, always inside `CAST($name
+// AS type)`.
 struct Bound {
   std::string name;
   std::string type;
@@ -41,13 +44,14 @@ struct Rows {
 };
 
 struct DatabaseOptions {
-  uint64_t memory_bytes = 0;  // DuckDB's memory_limit; 0: DuckDB's own default (80 % of the machine)
-  int threads = 0;            // 0: cores
-  std::string temp_folder;    // for spilling; empty: no spilling
+  uint64_t memory_bytes =
+      0;                    // DuckDB's memory_limit; 0: DuckDB's own default (80 % of the machine)
+  int threads = 0;          // 0: cores
+  std::string temp_folder;  // for spilling; empty: no spilling
 };
 
-class Scans;    // sql/scan.h: table functions over our own decoders
-class Taps;     // sql/tap.h: counting and diverting inside a query
+class Scans;  // sql/scan.h: table functions over our own decoders
+class Taps;   // sql/tap.h: counting and diverting inside a query
 class Session;
 
 enum class Access : uint8_t { kReadWrite, kReadOnly };
@@ -58,9 +62,11 @@ class Database {  // any thread
   virtual ~Database() = default;
 
   virtual Result<std::unique_ptr<Session>> Connect() = 0;
-  // Makes the file at `path` visible as `alias` to all sessions; creates it where it is missing (kReadWrite). Attaching
-  // the same file again gives the alias it already has. A file held by another process: kTransient, the message names its pid.
-  virtual Result<std::string> Attach(const std::string& path, const std::string& alias, Access access) = 0;
+  // Makes the file at `path` visible as `alias` to all sessions; creates it where it is missing
+  // (kReadWrite). Attaching the same file again gives the alias it already has. A file held by
+  // another process: kTransient, the message names its pid.
+  virtual Result<std::string> Attach(const std::string& path, const std::string& alias,
+                                     Access access) = 0;
   virtual Status Detach(const std::string& alias) = 0;
   virtual Scans& scans() = 0;
   virtual Taps& taps() = 0;
@@ -70,23 +76,28 @@ class Session {  // one thread; except Interrupt
  public:
   virtual ~Session() = default;
 
-  // Runs one or more statements separated by `;`; the bound values may be used by each. Returns the rows that the last one changed
-  // (INSERT, DELETE, UPDATE, COPY: count), 0 for others. Interrupted every 20 ms once `stop` is requested (kCancelled).
-  virtual Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound = {}, std::stop_token stop = {}) = 0;
-  virtual Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound = {}, std::stop_token stop = {}) = 0;
-  // The columns that a SELECT gives, without running it. An error of the user's SQL is kConfig; where it names a place,
-  // `error_offset` (if given) receives the byte offset in `text`, else -1.
-  virtual Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound = {}, int64_t* error_offset = nullptr) = 0;
+  // Runs one or more statements separated by `;`; the bound values may be used by each. Returns the
+  // rows that the last one changed (INSERT, DELETE, UPDATE, COPY: count), 0 for others. Interrupted
+  // every 20 ms once `stop` is requested (kCancelled).
+  virtual Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound = {},
+                                   std::stop_token stop = {}) = 0;
+  virtual Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound = {},
+                             std::stop_token stop = {}) = 0;
+  // The columns that a SELECT gives, without running it. An error of the user's SQL is kConfig;
+  // where it names a place, `error_offset` (if given) receives the byte offset in `text`, else -1.
+  virtual Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound = {},
+                                  int64_t* error_offset = nullptr) = 0;
   // Share of the running query that is done, 0..1, or -1. Any thread.
   virtual double Progress() = 0;
 
   virtual Status Begin() = 0;
-  virtual Status Commit() = 0;    // an I/O error here is kUnsettled: committed or not, ask the record
+  virtual Status Commit() = 0;  // an I/O error here is kUnsettled: committed or not, ask the record
   virtual Status Rollback() = 0;  // fine where no transaction is open
 };
 
-// What DuckDB's message says the receiver must do: conflicts and locks kTransient, constraints and permissions kRejected,
-// conversion and range errors kData, parser, binder and catalog errors kConfig, interrupts kCancelled, out of memory kRejected.
+// What DuckDB's message says the receiver must do: conflicts and locks kTransient, constraints and
+// permissions kRejected, conversion and range errors kData, parser, binder and catalog errors
+// kConfig, interrupts kCancelled, out of memory kRejected.
 ErrorKind Classify(std::string_view duckdb_message);
 
 std::string LibraryVersion();

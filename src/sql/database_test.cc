@@ -260,7 +260,8 @@ constexpr std::string_view kEndless =
 TEST_F(DatabaseTest, StopsARunningQuery) {
   std::stop_source source;
   std::jthread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(50));  // a time that differs from try to try
     source.request_stop();
   });
   auto done =
@@ -280,7 +281,8 @@ TEST_F(DatabaseTest, StopBeforeTheStartAndRightAtIt) {
   for (int i = 0; i < 30; ++i) {  // some of these come before DuckDB has begun
     std::stop_source source;
     std::jthread stopper([&] {
-      std::this_thread::sleep_for(std::chrono::microseconds(i * 20));
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(i * 20));  // a time that differs from try to try
       source.request_stop();
     });
     auto done = session_->Query(kEndless, {}, source.get_token());

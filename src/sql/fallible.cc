@@ -1,5 +1,6 @@
-// Makes an expression total: nothing in `value` can throw, and for each part that may fail there is a condition that says
-// for which rows it does. The conditions are total too, so they need no guards and their order does not matter.
+// Makes an expression total: nothing in `value` can throw, and for each part that may fail there is
+// a condition that says for which rows it does. The conditions are total too, so they need no
+// guards and their order does not matter.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -12,17 +13,20 @@
 namespace sluice::sql {
 namespace {
 
-constexpr size_t kShownBytes = 100;    // of a bad value in a message
-constexpr size_t kShownColumns = 4;    // of an expression that failed
+constexpr size_t kShownBytes = 100;  // of a bad value in a message
+constexpr size_t kShownColumns = 4;  // of an expression that failed
 
 // What is known of a value's type: enough to tell which operators on it are total.
 enum class Kind : uint8_t { kUnknown, kInteger, kDecimal, kDouble, kText, kTime, kBoolean };
 
-bool IsNumber(Kind kind) { return kind == Kind::kInteger || kind == Kind::kDecimal || kind == Kind::kDouble; }
+bool IsNumber(Kind kind) {
+  return kind == Kind::kInteger || kind == Kind::kDecimal || kind == Kind::kDouble;
+}
 
 Kind KindOf(std::string_view type) {
-  static constexpr std::array<std::string_view, 10> kIntegers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-                                                                 "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
+  static constexpr std::array<std::string_view, 10> kIntegers = {
+      "TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",  "HUGEINT",
+      "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
   if (EndsWith(type, "]")) return Kind::kUnknown;
   if (std::find(kIntegers.begin(), kIntegers.end(), type) != kIntegers.end()) return Kind::kInteger;
   if (StartsWith(type, "DECIMAL")) return Kind::kDecimal;
@@ -33,42 +37,140 @@ Kind KindOf(std::string_view type) {
   return Kind::kUnknown;
 }
 
-// A cast to one of these gives null or a value; a cast to a list or struct may give a list with a null inside.
+// A cast to one of these gives null or a value; a cast to a list or struct may give a list with a
+// null inside.
 bool IsPlain(std::string_view id) {
-  static constexpr std::array<std::string_view, 6> kOthers = {"TIME", "TIME WITH TIME ZONE", "INTERVAL", "UUID", "BLOB", "BIT"};
-  return KindOf(id) != Kind::kUnknown || std::find(kOthers.begin(), kOthers.end(), id) != kOthers.end();
+  static constexpr std::array<std::string_view, 6> kOthers = {
+      "TIME", "TIME WITH TIME ZONE", "INTERVAL", "UUID", "BLOB", "BIT"};
+  return KindOf(id) != Kind::kUnknown ||
+         std::find(kOthers.begin(), kOthers.end(), id) != kOthers.end();
 }
 
 // Functions that give a value or null for every argument of the types they take.
 bool IsTotal(const std::string& name) {
-  static const std::set<std::string> kTotal = {
-      "lower", "upper", "lcase", "ucase", "trim", "ltrim", "rtrim", "length", "len", "strlen", "char_length", "character_length",
-      "concat", "concat_ws", "||", "replace", "reverse", "substr", "substring", "left", "right", "starts_with", "^@", "ends_with",
-      "contains", "prefix", "suffix", "instr", "strpos", "position", "~~", "!~~", "~~*", "!~~*", "md5", "sha256", "hash", "greatest",
-      "least", "nullif", "ifnull", "date_trunc", "datetrunc", "date_part", "datepart", "year", "month", "day", "hour", "minute", "second",
-      "quarter", "week", "dayofweek", "isodow", "dayofyear", "epoch", "epoch_ms", "epoch_us", "strftime", "to_json", "struct_pack", "row",
-      "list_value", "struct_extract", "array_extract", "list_contains", "list_extract", "isnan", "isinf", "typeof", "try_strptime",
-      "split", "string_split", "str_split", "split_part", "date_diff", "datediff", "jaccard", "levenshtein", "unicode", "ascii",
-      "strip_accents", "lpad", "rpad", "isfinite", "json_valid", "last_day", "monthname", "dayname"};
+  static const std::set<std::string> kTotal = {"lower",
+                                               "upper",
+                                               "lcase",
+                                               "ucase",
+                                               "trim",
+                                               "ltrim",
+                                               "rtrim",
+                                               "length",
+                                               "len",
+                                               "strlen",
+                                               "char_length",
+                                               "character_length",
+                                               "concat",
+                                               "concat_ws",
+                                               "||",
+                                               "replace",
+                                               "reverse",
+                                               "substr",
+                                               "substring",
+                                               "left",
+                                               "right",
+                                               "starts_with",
+                                               "^@",
+                                               "ends_with",
+                                               "contains",
+                                               "prefix",
+                                               "suffix",
+                                               "instr",
+                                               "strpos",
+                                               "position",
+                                               "~~",
+                                               "!~~",
+                                               "~~*",
+                                               "!~~*",
+                                               "md5",
+                                               "sha256",
+                                               "hash",
+                                               "greatest",
+                                               "least",
+                                               "nullif",
+                                               "ifnull",
+                                               "date_trunc",
+                                               "datetrunc",
+                                               "date_part",
+                                               "datepart",
+                                               "year",
+                                               "month",
+                                               "day",
+                                               "hour",
+                                               "minute",
+                                               "second",
+                                               "quarter",
+                                               "week",
+                                               "dayofweek",
+                                               "isodow",
+                                               "dayofyear",
+                                               "epoch",
+                                               "epoch_ms",
+                                               "epoch_us",
+                                               "strftime",
+                                               "to_json",
+                                               "struct_pack",
+                                               "row",
+                                               "list_value",
+                                               "struct_extract",
+                                               "array_extract",
+                                               "list_contains",
+                                               "list_extract",
+                                               "isnan",
+                                               "isinf",
+                                               "typeof",
+                                               "try_strptime",
+                                               "split",
+                                               "string_split",
+                                               "str_split",
+                                               "split_part",
+                                               "date_diff",
+                                               "datediff",
+                                               "jaccard",
+                                               "levenshtein",
+                                               "unicode",
+                                               "ascii",
+                                               "strip_accents",
+                                               "lpad",
+                                               "rpad",
+                                               "isfinite",
+                                               "json_valid",
+                                               "last_day",
+                                               "monthname",
+                                               "dayname"};
   return kTotal.contains(name);
 }
 
 Json Constant(const std::string& text) {
-  return {{"class", "CONSTANT"}, {"type", "VALUE_CONSTANT"}, {"alias", ""},
+  return {{"class", "CONSTANT"},
+          {"type", "VALUE_CONSTANT"},
+          {"alias", ""},
           {"value", {{"type", {{"id", "VARCHAR"}}}, {"is_null", false}, {"value", text}}}};
 }
 Json Boolean(bool value) {
-  return {{"class", "CONSTANT"}, {"type", "VALUE_CONSTANT"}, {"alias", ""},
+  return {{"class", "CONSTANT"},
+          {"type", "VALUE_CONSTANT"},
+          {"alias", ""},
           {"value", {{"type", {{"id", "BOOLEAN"}}}, {"is_null", false}, {"value", value}}}};
 }
 Json Number(int64_t value) {
-  return {{"class", "CONSTANT"}, {"type", "VALUE_CONSTANT"}, {"alias", ""},
+  return {{"class", "CONSTANT"},
+          {"type", "VALUE_CONSTANT"},
+          {"alias", ""},
           {"value", {{"type", {{"id", "INTEGER"}}}, {"is_null", false}, {"value", value}}}};
 }
 Json Call(const std::string& name, Json arguments) {
-  return {{"class", "FUNCTION"}, {"type", "FUNCTION"}, {"alias", ""}, {"function_name", name}, {"schema", ""},
-          {"children", std::move(arguments)}, {"order_bys", {{"type", "ORDER_MODIFIER"}, {"orders", Json::array()}}},
-          {"distinct", false}, {"is_operator", false}, {"export_state", false}, {"catalog", ""}};
+  return {{"class", "FUNCTION"},
+          {"type", "FUNCTION"},
+          {"alias", ""},
+          {"function_name", name},
+          {"schema", ""},
+          {"children", std::move(arguments)},
+          {"order_bys", {{"type", "ORDER_MODIFIER"}, {"orders", Json::array()}}},
+          {"distinct", false},
+          {"is_operator", false},
+          {"export_state", false},
+          {"catalog", ""}};
 }
 Json Operator(const char* type, Json arguments) {
   return {{"class", "OPERATOR"}, {"type", type}, {"alias", ""}, {"children", std::move(arguments)}};
@@ -76,19 +178,24 @@ Json Operator(const char* type, Json arguments) {
 Json IsNull(const Json& of) { return Operator("OPERATOR_IS_NULL", Json::array({of})); }
 Json IsNotNull(const Json& of) { return Operator("OPERATOR_IS_NOT_NULL", Json::array({of})); }
 Json Not(const Json& of) { return Operator("OPERATOR_NOT", Json::array({of})); }
-Json OrElse(const Json& of, const Json& other) { return Operator("OPERATOR_COALESCE", Json::array({of, other})); }
+Json OrElse(const Json& of, const Json& other) {
+  return Operator("OPERATOR_COALESCE", Json::array({of, other}));
+}
 Json Both(const char* type, Json parts) {
   if (parts.size() == 1) return parts[0];
   return {{"class", "CONJUNCTION"}, {"type", type}, {"alias", ""}, {"children", std::move(parts)}};
 }
 Json And(Json parts) { return Both("CONJUNCTION_AND", std::move(parts)); }
 Json AsText(const Json& of) {
-  return {{"class", "CAST"}, {"type", "OPERATOR_CAST"}, {"alias", ""}, {"child", of}, {"cast_type", {{"id", "VARCHAR"}}}, {"try_cast", false}};
+  return {{"class", "CAST"}, {"type", "OPERATOR_CAST"},          {"alias", ""},
+          {"child", of},     {"cast_type", {{"id", "VARCHAR"}}}, {"try_cast", false}};
 }
 // The value as a person reads it: 'abc', cut where it is long; NULL for null.
 Json Quoted(const Json& of) {
   Json cut = Call("left", Json::array({AsText(of), Number(kShownBytes)}));
-  return OrElse(Call("||", Json::array({Constant("'"), Call("||", Json::array({cut, Constant("'")}))})), Constant("NULL"));
+  return OrElse(
+      Call("||", Json::array({Constant("'"), Call("||", Json::array({cut, Constant("'")}))})),
+      Constant("NULL"));
 }
 
 struct Failure {
@@ -99,14 +206,16 @@ struct Failure {
 struct Piece {
   Json value;
   Kind kind = Kind::kUnknown;
-  bool literal = false;  // a constant takes the other side's type when the statement is bound, or the statement is refused
-  bool risky = false;  // may still throw
+  bool literal = false;  // a constant takes the other side's type when the statement is bound, or
+                         // the statement is refused
+  bool risky = false;    // may still throw
   std::vector<Failure> failures = {};
 };
 
 class Rewriter {
  public:
-  Rewriter(std::string_view expression, std::string_view name, const Schema& columns, std::vector<std::string> used)
+  Rewriter(std::string_view expression, std::string_view name, const Schema& columns,
+           std::vector<std::string> used)
       : expression_(expression), name_(name), columns_(columns), used_(std::move(used)) {}
 
   Piece Run(const Json& tree) { return Settle(Walk(tree)); }
@@ -119,7 +228,8 @@ class Rewriter {
   static bool Mentions(const Json& node, std::string_view kind) {
     if (node.is_object() && Word(node, "class") == kind) return true;
     if (!node.is_structured()) return false;
-    return std::any_of(node.begin(), node.end(), [&](const Json& child) { return Mentions(child, kind); });
+    return std::any_of(node.begin(), node.end(),
+                       [&](const Json& child) { return Mentions(child, kind); });
   }
 
   Piece Walk(const Json& node) {
@@ -139,7 +249,8 @@ class Rewriter {
   Piece Column(const Json& node) {
     Piece piece{.value = node};
     if (node.at("column_names").size() == 1) {
-      const ::sluice::Column* column = Find(columns_, node.at("column_names")[0].get<std::string>());
+      const ::sluice::Column* column =
+          Find(columns_, node.at("column_names")[0].get<std::string>());
       if (column) piece.kind = KindOf(column->type);
     }
     return piece;
@@ -147,7 +258,8 @@ class Rewriter {
   // The same for every row: where it fails, the whole statement is wrong.
   static Piece Fixed(const Json& node) {
     Piece piece{.value = node};
-    if (Word(node, "class") == "CONSTANT") piece.kind = KindOf(Word(node.at("value").at("type"), "id"));
+    if (Word(node, "class") == "CONSTANT")
+      piece.kind = KindOf(Word(node.at("value").at("type"), "id"));
     if (Word(node, "class") == "CAST") piece.kind = KindOf(Word(node.at("cast_type"), "id"));
     piece.literal = Word(node, "class") == "CONSTANT";
     return piece;
@@ -158,17 +270,22 @@ class Rewriter {
     if (!piece.risky) return piece;
     Json boxed = piece.value;
     boxed["alias"] = "v";
-    Json attempt = Operator("OPERATOR_TRY", Json::array({Call("struct_pack", Json::array({boxed}))}));
+    Json attempt =
+        Operator("OPERATOR_TRY", Json::array({Call("struct_pack", Json::array({boxed}))}));
     piece.value = Call("struct_extract", Json::array({attempt, Constant("v")}));
     piece.failures.push_back({.when = IsNull(attempt), .message = Cannot(), .cast = false});
     piece.risky = false;
     return piece;
   }
   Json Cannot() const {
-    Json parts = Json::array({Constant(fmt::format("{}: cannot compute {}", name_, Trim(expression_)))});
+    Json parts =
+        Json::array({Constant(fmt::format("{}: cannot compute {}", name_, Trim(expression_)))});
     for (size_t i = 0; i < std::min(used_.size(), kShownColumns); ++i) {
       parts.push_back(Constant(fmt::format("{} {} = ", i == 0 ? " where" : ",", used_[i])));
-      Json column = {{"class", "COLUMN_REF"}, {"type", "COLUMN_REF"}, {"alias", ""}, {"column_names", Split(used_[i], '.')}};
+      Json column = {{"class", "COLUMN_REF"},
+                     {"type", "COLUMN_REF"},
+                     {"alias", ""},
+                     {"column_names", Split(used_[i], '.')}};
       parts.push_back(Quoted(column));
     }
     return Call("concat", parts);
@@ -188,7 +305,8 @@ class Rewriter {
     std::string id = Word(node.at("cast_type"), "id");
     Kind target = KindOf(id);
     Piece child = Walk(node.at("child"));
-    bool widens = target == Kind::kText || (child.kind == target && (target == Kind::kBoolean || target == Kind::kText)) ||
+    bool widens = target == Kind::kText ||
+                  (child.kind == target && (target == Kind::kBoolean || target == Kind::kText)) ||
                   (id == "DOUBLE" && IsNumber(child.kind));
     Piece piece{.value = node, .kind = target};
     if (widens || node.value("try_cast", false) || !IsPlain(id)) {
@@ -203,18 +321,23 @@ class Rewriter {
     Take(piece, child);
     Json conditions = Json::array({IsNotNull(child.value), IsNull(piece.value)});
     if (child.kind == Kind::kUnknown) conditions.push_back(Not(JsonNull(child.value)));
-    Json message = Call("concat", Json::array({Constant(fmt::format("{}: ", name_)), Quoted(child.value),
-                                               Constant(fmt::format(" is not a valid {}", TypeText(node.at("cast_type"))))}));
+    Json message = Call(
+        "concat",
+        Json::array({Constant(fmt::format("{}: ", name_)), Quoted(child.value),
+                     Constant(fmt::format(" is not a valid {}", TypeText(node.at("cast_type"))))}));
     piece.failures.push_back({.when = And(conditions), .message = message});
     return piece;
   }
   // JSON's null is a value that casts to NULL.
   static Json JsonNull(const Json& value) {
     Json is_json = Compare("COMPARE_EQUAL", Call("typeof", Json::array({value})), Constant("JSON"));
-    return OrElse(And(Json::array({is_json, Compare("COMPARE_EQUAL", AsText(value), Constant("null"))})), Boolean(false));
+    return OrElse(
+        And(Json::array({is_json, Compare("COMPARE_EQUAL", AsText(value), Constant("null"))})),
+        Boolean(false));
   }
   static Json Compare(const char* type, const Json& left, const Json& right) {
-    return {{"class", "COMPARISON"}, {"type", type}, {"alias", ""}, {"left", left}, {"right", right}};
+    return {
+        {"class", "COMPARISON"}, {"type", type}, {"alias", ""}, {"left", left}, {"right", right}};
   }
 
   Piece Function(const Json& node) {
@@ -247,22 +370,30 @@ class Rewriter {
   Piece Parses(Piece piece, const std::vector<Piece>& children) {
     piece.value["function_name"] = "try_strptime";
     piece.kind = Kind::kTime;
-    Json message = Call("concat", Json::array({Constant(fmt::format("{}: ", name_)), Quoted(children[0].value),
-                                               Constant(" does not have the form "), Quoted(children[1].value)}));
+    Json message = Call(
+        "concat", Json::array({Constant(fmt::format("{}: ", name_)), Quoted(children[0].value),
+                               Constant(" does not have the form "), Quoted(children[1].value)}));
     piece.failures.push_back(
-        {.when = And(Json::array({IsNotNull(children[0].value), IsNotNull(children[1].value), IsNull(piece.value)})), .message = message});
+        {.when = And(Json::array(
+             {IsNotNull(children[0].value), IsNotNull(children[1].value), IsNull(piece.value)})),
+         .message = message});
     return piece;
   }
   // kDouble also says that it cannot overflow.
   static Kind KindOfCall(const std::string& name, const std::vector<Piece>& children) {
-    static const std::set<std::string> kTexts = {"lower", "upper", "trim", "ltrim", "rtrim", "concat", "concat_ws", "replace", "reverse",
-                                                 "substr", "substring", "left", "right", "md5", "sha256", "strftime", "split_part"};
+    static const std::set<std::string> kTexts = {
+        "lower",     "upper",   "trim",    "ltrim",    "rtrim",     "concat",
+        "concat_ws", "replace", "reverse", "substr",   "substring", "left",
+        "right",     "md5",     "sha256",  "strftime", "split_part"};
     bool arithmetic = name == "+" || name == "-" || name == "*" || name == "/";
-    bool numbers = std::all_of(children.begin(), children.end(), [](const Piece& p) { return IsNumber(p.kind); });
-    bool doubles = std::any_of(children.begin(), children.end(), [](const Piece& p) { return p.kind == Kind::kDouble; });
+    bool numbers = std::all_of(children.begin(), children.end(),
+                               [](const Piece& p) { return IsNumber(p.kind); });
+    bool doubles = std::any_of(children.begin(), children.end(),
+                               [](const Piece& p) { return p.kind == Kind::kDouble; });
     if (arithmetic && numbers && (doubles || name == "/")) return Kind::kDouble;
     if (kTexts.contains(name)) return Kind::kText;
-    if (name == "length" || name == "year" || name == "month" || name == "day" || name == "hour") return Kind::kInteger;
+    if (name == "length" || name == "year" || name == "month" || name == "day" || name == "hour")
+      return Kind::kInteger;
     return Kind::kUnknown;
   }
 
@@ -281,8 +412,11 @@ class Rewriter {
     return piece;
   }
   Piece Between(const Json& node) {
-    Piece input = Walk(node.at("input")), lower = Walk(node.at("lower")), upper = Walk(node.at("upper"));
-    Piece piece{.value = node, .kind = Kind::kBoolean, .risky = !Comparable(input, lower) || !Comparable(input, upper)};
+    Piece input = Walk(node.at("input")), lower = Walk(node.at("lower")),
+          upper = Walk(node.at("upper"));
+    Piece piece{.value = node,
+                .kind = Kind::kBoolean,
+                .risky = !Comparable(input, lower) || !Comparable(input, upper)};
     piece.value["input"] = input.value;
     piece.value["lower"] = lower.value;
     piece.value["upper"] = upper.value;
@@ -307,7 +441,8 @@ class Rewriter {
       piece.risky = piece.risky || children[0].kind == Kind::kText;
     } else if (type == "COMPARE_IN" || type == "COMPARE_NOT_IN") {
       piece.kind = Kind::kBoolean;
-      for (const Piece& child : children) piece.risky = piece.risky || !Comparable(children[0], child);
+      for (const Piece& child : children)
+        piece.risky = piece.risky || !Comparable(children[0], child);
     } else if (type != "ARRAY_EXTRACT" && type != "STRUCT_EXTRACT" && type != "ARRAY_SLICE") {
       piece.risky = true;
     }
@@ -344,7 +479,8 @@ class Rewriter {
       Piece child = Settle(Walk(node.at("children")[i]));
       piece.value["children"][i] = child.value;
       if (i == 0) piece.kind = child.kind;
-      if (child.kind != piece.kind && !(IsNumber(child.kind) && piece.kind == Kind::kDouble)) piece.kind = Kind::kUnknown;
+      if (child.kind != piece.kind && !(IsNumber(child.kind) && piece.kind == Kind::kDouble))
+        piece.kind = Kind::kUnknown;
       TakeWhere(piece, child, path);
       path.push_back(IsNull(child.value));
     }
@@ -386,11 +522,17 @@ class Rewriter {
 
 }  // namespace
 
-Result<Fallible> Parser::MakeFallible(std::string_view expression, std::string_view name, const Schema& columns) {
+Result<Fallible> Parser::MakeFallible(std::string_view expression, std::string_view name,
+                                      const Schema& columns) {
   ExpressionFacts facts = TRY(Expression(expression));
   Json tree = TRY(ExpressionTree(expression, nullptr));
   Piece piece = Rewriter(expression, name, columns, facts.columns).Run(tree);
-  if (piece.failures.empty()) return Fallible{.value = std::string(expression), .bad = "false", .message = "NULL", .code = "", .can_fail = false};
+  if (piece.failures.empty())
+    return Fallible{.value = std::string(expression),
+                    .bad = "false",
+                    .message = "NULL",
+                    .code = "",
+                    .can_fail = false};
   Json any = Json::array(), checks = Json::array();
   bool casts = true;
   for (const Failure& failure : piece.failures) {
@@ -398,9 +540,17 @@ Result<Fallible> Parser::MakeFallible(std::string_view expression, std::string_v
     checks.push_back({{"when_expr", failure.when}, {"then_expr", failure.message}});
     casts = casts && failure.cast;
   }
-  Json message = {{"class", "CASE"}, {"type", "CASE_EXPR"}, {"alias", ""}, {"case_checks", checks}, {"else_expr", Constant("")}};
+  Json message = {{"class", "CASE"},
+                  {"type", "CASE_EXPR"},
+                  {"alias", ""},
+                  {"case_checks", checks},
+                  {"else_expr", Constant("")}};
   std::vector<std::string> texts = TRY(Texts({piece.value, Both("CONJUNCTION_OR", any), message}));
-  return Fallible{.value = texts[0], .bad = texts[1], .message = texts[2], .code = casts ? "cast" : "expression", .can_fail = true};
+  return Fallible{.value = texts[0],
+                  .bad = texts[1],
+                  .message = texts[2],
+                  .code = casts ? "cast" : "expression",
+                  .can_fail = true};
 }
 
 }  // namespace sluice::sql

@@ -1,4 +1,5 @@
-// The oracle: each row by itself. Where the expression as written throws, the row is bad; else the value is the same.
+// The oracle: each row by itself. Where the expression as written throws, the row is bad; else the
+// value is the same.
 #include <gmock/gmock.h>
 
 #include "base/text.h"
@@ -24,7 +25,10 @@ class FallibleTest : public testing::Test {
           ('99999999999999', 2147483647, 2147483647, '2024-12-31', '{"a": null}', 't', 1e300, [NULL, 5]),
           ('3.7', 3, 1, '31/12/2024', '[]', 'x', 'nan'::DOUBLE, [2147483647]),
           (' 5 ', 5, -5, '2024-01-01', '"text"', 'n', 5, [0])
-        ) v(s, a, b, d, j, k, f, l))").ok() ? Ok() : Status(InternalError("no table"));
+        ) v(s, a, b, d, j, k, f, l))")
+                          .ok()
+                      ? Ok()
+                      : Status(InternalError("no table"));
     ASSERT_TRUE(made.ok());
     columns_ = session_->Describe("SELECT * FROM t").value();
   }
@@ -33,18 +37,25 @@ class FallibleTest : public testing::Test {
     bool bad;
     std::string value;
     auto operator<=>(const Case&) const = default;
-    friend void PrintTo(const Case& one, std::ostream* out) { *out << (one.bad ? "bad" : one.value); }
+    friend void PrintTo(const Case& one, std::ostream* out) {
+      *out << (one.bad ? "bad" : one.value);
+    }
   };
   std::vector<Case> RowByRow(const std::string& expression) {
     std::vector<Case> cases;
     for (int i = 1; i <= 7; ++i) {
-      auto rows = session_->Query("SELECT CAST((" + expression + ") AS VARCHAR) FROM (SELECT * FROM t WHERE i = " + std::to_string(i) + ")");
-      cases.push_back(rows.ok() ? Case{false, rows->rows[0][0].null ? "NULL" : rows->rows[0][0].text} : Case{true, ""});
+      auto rows = session_->Query(
+          "SELECT CAST((" + expression +
+          ") AS VARCHAR) FROM (SELECT * FROM t WHERE i = " + std::to_string(i) + ")");
+      cases.push_back(rows.ok()
+                          ? Case{false, rows->rows[0][0].null ? "NULL" : rows->rows[0][0].text}
+                          : Case{true, ""});
     }
     return cases;
   }
   std::vector<Case> AtOnce(const Fallible& fallible) {
-    auto rows = session_->Query("SELECT CAST((" + fallible.value + ") AS VARCHAR), " + fallible.bad + ", " + fallible.message + " FROM t ORDER BY i");
+    auto rows = session_->Query("SELECT CAST((" + fallible.value + ") AS VARCHAR), " +
+                                fallible.bad + ", " + fallible.message + " FROM t ORDER BY i");
     EXPECT_TRUE(rows.ok()) << fallible.value << "\n" << rows.error().message;
     std::vector<Case> cases;
     if (!rows.ok()) return cases;
@@ -137,8 +148,9 @@ TEST_F(FallibleTest, AGuardDecidesWithoutTheFailingPart) {
 }
 
 TEST_F(FallibleTest, LeavesWhatCannotFailAsItWasWritten) {
-  for (const char* expression : {"a", "lower(s)", "a > 5", "f * 2", "coalesce(s, k)", "CASE WHEN a > 0 THEN s END", "CAST($p AS DATE)",
-                                 "DATE '2024-01-01'", "CAST(a AS VARCHAR)", "d = '2024-01-01'"}) {
+  for (const char* expression :
+       {"a", "lower(s)", "a > 5", "f * 2", "coalesce(s, k)", "CASE WHEN a > 0 THEN s END",
+        "CAST($p AS DATE)", "DATE '2024-01-01'", "CAST(a AS VARCHAR)", "d = '2024-01-01'"}) {
     Fallible fallible = Make(expression, columns_);
     EXPECT_FALSE(fallible.can_fail) << expression << " became " << fallible.value;
     EXPECT_EQ(fallible.value, expression);
@@ -156,17 +168,24 @@ TEST_F(FallibleTest, CastsNeedNoTry) {
 TEST_F(FallibleTest, MessagesNameColumnValueAndType) {
   auto message = [&](const std::string& expression, int row) {
     Fallible fallible = Make(expression, columns_);
-    return session_->Query("SELECT " + fallible.message + " FROM t WHERE i = " + std::to_string(row)).value().rows[0][0].text;
+    return session_
+        ->Query("SELECT " + fallible.message + " FROM t WHERE i = " + std::to_string(row))
+        .value()
+        .rows[0][0]
+        .text;
   };
   EXPECT_EQ(message("CAST(s AS INTEGER)", 2), "out: 'abc' is not a valid INTEGER");
   EXPECT_EQ(message("CAST(s AS DECIMAL(4,1))", 2), "out: 'abc' is not a valid DECIMAL(4,1)");
-  EXPECT_EQ(message("strptime(d, '%Y-%m-%d')", 2), "out: '2023-02-29' does not have the form '%Y-%m-%d'");
-  EXPECT_EQ(message("a + b", 5), "out: cannot compute a + b where a = '2147483647', b = '2147483647'");
+  EXPECT_EQ(message("strptime(d, '%Y-%m-%d')", 2),
+            "out: '2023-02-29' does not have the form '%Y-%m-%d'");
+  EXPECT_EQ(message("a + b", 5),
+            "out: cannot compute a + b where a = '2147483647', b = '2147483647'");
 }
 
 TEST_F(FallibleTest, KeepsBoundValues) {
   Fallible fallible = Make("CAST(s AS INTEGER) > CAST($least AS INTEGER)", columns_);
-  auto rows = session_->Query("SELECT " + fallible.value + " FROM t WHERE i = 1", {{.name = "least", .type = "INTEGER", .text = "5"}});
+  auto rows = session_->Query("SELECT " + fallible.value + " FROM t WHERE i = 1",
+                              {{.name = "least", .type = "INTEGER", .text = "5"}});
   ASSERT_TRUE(rows.ok()) << rows.error().message << "\n" << fallible.value;
   EXPECT_EQ(rows->rows[0][0].text, "true");
 }

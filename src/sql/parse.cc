@@ -1,4 +1,5 @@
-// Reads the trees that json_serialize_sql gives. Offsets in them count from the "SELECT " that is put before an expression.
+// Reads the trees that json_serialize_sql gives. Offsets in them count from the "SELECT " that is
+// put before an expression.
 #include "sql/parse.h"
 
 #include <fmt/core.h>
@@ -9,6 +10,7 @@
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "sql/aggregates.h"
 
 namespace sluice::sql {
 namespace {
@@ -21,13 +23,15 @@ std::string Word(const Json& node, const char* key) {
 }
 int64_t Place(const Json& node) {
   auto it = node.find("query_location");
-  return it != node.end() && it->is_number_unsigned() && it->get<uint64_t>() < (1U << 30) ? it->get<int64_t>() : -1;
+  return it != node.end() && it->is_number_unsigned() && it->get<uint64_t>() < (1U << 30)
+             ? it->get<int64_t>()
+             : -1;
 }
 
 // Column references and what else an expression says.
 class ExpressionWalk {
  public:
-  ExpressionWalk(const std::set<std::string>& aggregates, ExpressionFacts& facts) : aggregates_(aggregates), facts_(facts) {}
+  explicit ExpressionWalk(ExpressionFacts& facts) : facts_(facts) {}
 
   void Visit(const Json& node, const std::set<std::string>& lambda_names) {
     if (node.is_array()) {
@@ -47,17 +51,20 @@ class ExpressionWalk {
  private:
   void Column(const Json& node, const std::set<std::string>& lambda_names) {
     std::string name;
-    for (const Json& part : node.at("column_names")) name += (name.empty() ? "" : ".") + part.get<std::string>();
+    for (const Json& part : node.at("column_names"))
+      name += (name.empty() ? "" : ".") + part.get<std::string>();
     if (lambda_names.contains(node.at("column_names")[0].get<std::string>())) return;
-    if (std::find(facts_.columns.begin(), facts_.columns.end(), name) != facts_.columns.end()) return;
+    if (std::find(facts_.columns.begin(), facts_.columns.end(), name) != facts_.columns.end())
+      return;
     facts_.columns.push_back(name);
     int64_t place = Place(node);
     facts_.offsets.push_back(place < 0 ? -1 : place - static_cast<int64_t>(kSelect.size()));
   }
   void Function(const Json& node, const std::set<std::string>& lambda_names) {
     std::string name = ToLower(Word(node, "function_name"));
-    if (std::find(facts_.functions.begin(), facts_.functions.end(), name) == facts_.functions.end()) facts_.functions.push_back(name);
-    facts_.aggregates = facts_.aggregates || aggregates_.contains(name);
+    if (std::find(facts_.functions.begin(), facts_.functions.end(), name) == facts_.functions.end())
+      facts_.functions.push_back(name);
+    facts_.aggregates = facts_.aggregates || IsAggregate(name);
     for (const auto& [key, value] : node.items()) {
       if (key != "children") {
         Visit(value, lambda_names);
@@ -66,7 +73,8 @@ class ExpressionWalk {
       for (const Json& child : value) {
         std::set<std::string> names = lambda_names;
         const Json* inner = &child;
-        if (Word(child, "class") == "LAMBDA") {  // not the JSON arrow, which is no argument of such a function
+        if (Word(child, "class") ==
+            "LAMBDA") {  // not the JSON arrow, which is no argument of such a function
           Names(child.at("lhs"), names);
           inner = &child.at("expr");
         }
@@ -75,13 +83,13 @@ class ExpressionWalk {
     }
   }
   static void Names(const Json& parameters, std::set<std::string>& names) {
-    if (Word(parameters, "class") == "COLUMN_REF") names.insert(parameters.at("column_names")[0].get<std::string>());
+    if (Word(parameters, "class") == "COLUMN_REF")
+      names.insert(parameters.at("column_names")[0].get<std::string>());
     if (auto it = parameters.find("children"); it != parameters.end()) {
       for (const Json& child : *it) Names(child, names);
     }
   }
 
-  const std::set<std::string>& aggregates_;
   ExpressionFacts& facts_;
 };
 
@@ -98,8 +106,10 @@ class TableWalk {
     if (!node.is_object()) return;
     std::string type = Word(node, "type");
     if (type == "BASE_TABLE") Table(node, scope, depth);
-    if (type == "TABLE_FUNCTION") Add(facts_.table_functions, ToLower(Word(node.at("function"), "function_name")));
-    if (Word(node, "class") == "FUNCTION") Add(facts_.functions, ToLower(Word(node, "function_name")));
+    if (type == "TABLE_FUNCTION")
+      Add(facts_.table_functions, ToLower(Word(node.at("function"), "function_name")));
+    if (Word(node, "class") == "FUNCTION")
+      Add(facts_.functions, ToLower(Word(node, "function_name")));
     if (type == "RECURSIVE_CTE_NODE") {  // its tables may be read at each turn
       scope.insert(ToLower(Word(node, "cte_name")));
       ++depth;
@@ -167,9 +177,11 @@ Error SyntaxError(const Json& answer, int64_t before, int64_t* offset) {
 
 Result<Json> Parser::Tree(std::string_view text, int64_t* offset) {
   if (offset) *offset = -1;
-  Rows rows = TRY(session_.Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
-                                 {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}));
-  if (rows.rows.size() != 1 || rows.rows[0].size() != 1) return InternalError("DuckDB's parser gave no answer");
+  Rows rows =
+      TRY(session_.Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
+                         {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}));
+  if (rows.rows.size() != 1 || rows.rows[0].size() != 1)
+    return InternalError("DuckDB's parser gave no answer");
   return ParseJson(rows.rows[0][0].text);
 }
 
@@ -189,25 +201,16 @@ Result<Json> Parser::ExpressionTree(std::string_view text, int64_t* offset) {
   if (Word(node.at("from_table"), "type") != "EMPTY" || grouped || modified) return not_one;
   const Json& item = node.at("select_list")[0];
   if (!Word(item, "alias").empty()) {
-    return ConfigError({}, fmt::format("'{}' gives itself a name with AS; the key is the name", text));
+    return ConfigError({},
+                       fmt::format("'{}' gives itself a name with AS; the key is the name", text));
   }
   return item;
 }
 
-Status Parser::LearnAggregates() {
-  if (!aggregates_.empty()) return Ok();
-  Rows rows = TRY(session_.Query(
-      "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate' AND function_name NOT IN"
-      " (SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro'))"));
-  for (const auto& row : rows.rows) aggregates_.insert(row[0].text);
-  return Ok();
-}
-
 Result<ExpressionFacts> Parser::Expression(std::string_view text, int64_t* offset) {
   Json tree = TRY(ExpressionTree(text, offset));
-  TRY(LearnAggregates());
   ExpressionFacts facts;
-  ExpressionWalk(aggregates_, facts).Visit(tree, {});
+  ExpressionWalk(facts).Visit(tree, {});
   if (Word(tree, "class") == "COLUMN_REF" && tree.at("column_names").size() == 1) {
     facts.column = tree.at("column_names")[0].get<std::string>();
   }
@@ -216,12 +219,14 @@ Result<ExpressionFacts> Parser::Expression(std::string_view text, int64_t* offse
 
 Result<std::optional<PlainAggregate>> Parser::Aggregate(std::string_view text) {
   Json tree = TRY(ExpressionTree(text, nullptr));
-  TRY(LearnAggregates());
   std::string function = ToLower(Word(tree, "function_name"));
-  if (Word(tree, "class") != "FUNCTION" || !aggregates_.contains(function)) return std::optional<PlainAggregate>();
+  if (Word(tree, "class") != "FUNCTION" || !IsAggregate(function))
+    return std::optional<PlainAggregate>();
   const Json& arguments = tree.at("children");
-  bool ordered = tree.contains("order_bys") && !tree.at("order_bys").value("orders", Json::array()).empty();
-  if (tree.value("distinct", false) || tree.contains("filter") || ordered || arguments.size() > 1) return std::optional<PlainAggregate>();
+  bool ordered =
+      tree.contains("order_bys") && !tree.at("order_bys").value("orders", Json::array()).empty();
+  if (tree.value("distinct", false) || tree.contains("filter") || ordered || arguments.size() > 1)
+    return std::optional<PlainAggregate>();
   PlainAggregate plain{.function = function, .argument = ""};
   if (!arguments.empty()) plain.argument = TRY(Texts({arguments[0]})).at(0);
   return std::optional(plain);
@@ -244,22 +249,24 @@ Result<std::vector<std::string>> Parser::Texts(const std::vector<Json>& trees) {
   std::string query;
   std::vector<Bound> bound;
   for (size_t i = 0; i < trees.size(); ++i) {
-    Json statement = {{"error", false},
-                      {"statements",
-                       {{{"node",
-                          {{"type", "SELECT_NODE"},
-                           {"modifiers", Json::array()},
-                           {"cte_map", {{"map", Json::array()}}},
-                           {"select_list", Json::array({trees[i]})},
-                           {"from_table", {{"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}, {"query_location", 0}}},
-                           {"where_clause", nullptr},
-                           {"group_expressions", Json::array()},
-                           {"group_sets", Json::array()},
-                           {"aggregate_handling", "STANDARD_HANDLING"},
-                           {"having", nullptr},
-                           {"sample", nullptr},
-                           {"qualify", nullptr}}},
-                         {"named_param_map", Json::array()}}}}};
+    Json statement = {
+        {"error", false},
+        {"statements",
+         {{{"node",
+            {{"type", "SELECT_NODE"},
+             {"modifiers", Json::array()},
+             {"cte_map", {{"map", Json::array()}}},
+             {"select_list", Json::array({trees[i]})},
+             {"from_table",
+              {{"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}, {"query_location", 0}}},
+             {"where_clause", nullptr},
+             {"group_expressions", Json::array()},
+             {"group_sets", Json::array()},
+             {"aggregate_handling", "STANDARD_HANDLING"},
+             {"having", nullptr},
+             {"sample", nullptr},
+             {"qualify", nullptr}}},
+           {"named_param_map", Json::array()}}}}};
     bound.push_back({.name = fmt::format("t{}", i), .type = "JSON", .text = statement.dump()});
     query += fmt::format("{} json_deserialize_sql(CAST($t{} AS JSON))", i == 0 ? "SELECT" : ",", i);
   }

@@ -1,3 +1,4 @@
+// Tests of sql/parse.
 #include "sql/parse.h"
 
 #include <gmock/gmock.h>
@@ -77,18 +78,22 @@ TEST_F(ParserTest, RefusesWhatIsNotOneExpression) {
 }
 
 TEST_F(ParserTest, FindsTheTablesOfASelect) {
-  SelectFacts facts = Tables("WITH x AS (SELECT * FROM orders) SELECT * FROM x JOIN main.customers USING (id) WHERE d = CAST($ds AS DATE)");
+  SelectFacts facts = Tables(
+      "WITH x AS (SELECT * FROM orders) SELECT * FROM x JOIN main.customers USING (id) WHERE d = "
+      "CAST($ds AS DATE)");
   EXPECT_TRUE(facts.select);
   EXPECT_THAT(facts.tables, UnorderedElementsAre("orders", "main.customers"));
   EXPECT_THAT(facts.once, UnorderedElementsAre("orders", "main.customers"));
   EXPECT_THAT(Tables("FROM a JOIN a AS b ON a.x = b.y").once, IsEmpty());
-  EXPECT_THAT(Tables("SELECT (SELECT max(x) FROM u) FROM range(3) LIMIT 1").tables, ElementsAre("u"));
+  EXPECT_THAT(Tables("SELECT (SELECT max(x) FROM u) FROM range(3) LIMIT 1").tables,
+              ElementsAre("u"));
   EXPECT_THAT(Tables("SELECT 1 FROM range(3)").table_functions, ElementsAre("range"));
 }
 
 TEST_F(ParserTest, ARecursiveQueryReadsItsTablesMoreThanOnce) {
   SelectFacts facts = Tables(
-      "WITH RECURSIVE r AS (SELECT id FROM seed UNION ALL SELECT e.id FROM r JOIN edges e ON e.up = r.id) SELECT * FROM r");
+      "WITH RECURSIVE r AS (SELECT id FROM seed UNION ALL SELECT e.id FROM r JOIN edges e ON e.up "
+      "= r.id) SELECT * FROM r");
   EXPECT_THAT(facts.tables, UnorderedElementsAre("seed", "edges"));
   EXPECT_FALSE(facts.once.contains("edges"));
 }

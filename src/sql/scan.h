@@ -1,8 +1,9 @@
 // Our own decoders as a table function: `FROM sluice_scan(17)`.
 //
-// Blocks come from a feed that may block (on `stop` it returns promptly); DuckDB's workers take a block each and decode it
-// into DuckDB's vectors. With `event_time` set, one worker reads all blocks in the feed's order, so that the running maximum of each
-// partition is a function of the partition's own order alone.
+// Blocks come from a feed that may block (on `stop` it returns promptly); DuckDB's workers take a
+// block each and decode it into DuckDB's vectors. With `event_time` set, one worker reads all
+// blocks in the feed's order, so that the running maximum of each partition is a function of the
+// partition's own order alone.
 #pragma once
 
 #include <atomic>
@@ -27,22 +28,25 @@ class BlockFeed {  // any thread; calls may be concurrent
   virtual Result<std::optional<Block>> Next(std::stop_token stop) = 0;  // nullopt: no more
 };
 
-// Stamps each row with the event time watermark of its partition: Wp = greatest event time so far - out_of_order.
+// Stamps each row with the event time watermark of its partition: Wp = greatest event time so far -
+// out_of_order.
 struct EventTime {
-  std::string column;                         // a TIMESTAMP column of the schema
+  std::string column;  // a TIMESTAMP column of the schema
   Micros out_of_order{0};
-  std::map<std::string, Micros> watermarks;   // partition -> Wp at the start; raised by the scan, read after the query
+  std::map<std::string, Micros>
+      watermarks;  // partition -> Wp at the start; raised by the scan, read after the query
 };
 
 struct Scan {
-  Schema schema;  // visible columns first; hidden ones (kPartitionColumn, kOffsetColumn, kWatermarkColumn) may follow
-  // The decoder fills the visible columns whose indices are given. A column of Physical::kText whose type is not
-  // VARCHAR is delivered as VARCHAR: the caller casts it.
+  Schema schema;  // visible columns first; hidden ones (kPartitionColumn, kOffsetColumn,
+                  // kWatermarkColumn) may follow
+  // The decoder fills the visible columns whose indices are given. A column of Physical::kText
+  // whose type is not VARCHAR is delivered as VARCHAR: the caller casts it.
   std::function<std::unique_ptr<Decoder>(std::vector<uint64_t> projected)> decoder;
   std::unique_ptr<BlockFeed> feed;
-  Decoder::Reject reject;                     // any thread
+  Decoder::Reject reject;  // any thread
   std::optional<EventTime> event_time;
-  std::atomic<uint64_t> read{0};              // records seen by the decoders, good or bad
+  std::atomic<uint64_t> read{0};  // records seen by the decoders, good or bad
   std::stop_token stop;
 };
 

@@ -1,10 +1,12 @@
-// Exact counts inside a query that the optimiser is free to rearrange (guides: counting rows per step in one query).
+// Exact counts inside a query that the optimiser is free to rearrange (guides: counting rows per
+// step in one query).
 //
 //   SELECT … FROM scan WHERE sluice_keep(7, CASE WHEN cond THEN 0 ELSE 1 END)
 //
-// A tap's number is its first argument, the row's fate the second: 0 lives, k > 0 leaves the query as fate k. Both functions
-// are volatile, so DuckDB neither folds nor moves them across a LIMIT. `sluice_divert(tap, fate, source partition, offset, message,
-// row)` also hands the row to us where `row` is not null. Counts and rows are held per attempt, never transactional.
+// A tap's number is its first argument, the row's fate the second: 0 lives, k > 0 leaves the query
+// as fate k. Both functions are volatile, so DuckDB neither folds nor moves them across a LIMIT.
+// `sluice_divert(tap, fate, source partition, offset, message, row)` also hands the row to us where
+// `row` is not null. Counts and rows are held per attempt, never transactional.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +41,9 @@ class Tap {  // any thread
 class Taps {  // any thread
  public:
   virtual ~Taps() = default;
-  // Lives until the pointer is dropped, which must be after the queries that name it. `divert_limit_bytes` bounds what is held: past it
-  // the query fails ("more than … of rejected rows in one epoch").
+  // Lives until the pointer is dropped, which must be after the queries that name it.
+  // `divert_limit_bytes` bounds what is held: past it the query fails ("more than … of rejected
+  // rows in one epoch").
   virtual std::unique_ptr<Tap> Add(uint64_t divert_limit_bytes) = 0;
 };
 

@@ -1,4 +1,5 @@
-// derive: all columns of the input, with the named ones added at the end or replaced where they stand.
+// derive: all columns of the input, with the named ones added at the end or replaced where they
+// stand.
 #include <algorithm>
 
 #include "base/text.h"
@@ -8,7 +9,8 @@
 namespace sluice {
 namespace {
 
-Result<Lowered> LowerDerive(const Node& body, const std::vector<StepInput>& inputs, LowerContext& context) {
+Result<Lowered> LowerDerive(const Node& body, const std::vector<StepInput>& inputs,
+                            LowerContext& context) {
   Schema columns = inputs[0].rows->schema;
   std::vector<Assignment> assignments = TRY(ReadAssignments(body, "derive", columns, context));
   Gathered made = TRY(Gather(assignments, columns, Visible(columns), context));
@@ -17,7 +19,11 @@ Result<Lowered> LowerDerive(const Node& body, const std::vector<StepInput>& inpu
     auto same = [&](const Term& term) { return ToLower(term.name) == ToLower(column.name); };
     auto replaced = std::find_if(made.columns.begin(), made.columns.end(), same);
     if (replaced == made.columns.end()) {
-      all.columns.push_back({.name = column.name, .written = {}, .sql = QuoteIdentifier(column.name), .bound = {}, .facts = {}});
+      all.columns.push_back({.name = column.name,
+                             .written = {},
+                             .sql = QuoteIdentifier(column.name),
+                             .bound = {},
+                             .facts = {}});
       continue;
     }
     all.columns.push_back(*replaced);
@@ -30,12 +36,17 @@ Result<Lowered> LowerDerive(const Node& body, const std::vector<StepInput>& inpu
 }  // namespace
 
 Verb DeriveVerb() {
-  Verb verb{.facts = Spec<Written>("derive", "Gives all columns, with the named ones added or replaced.").facts(), .lower = LowerDerive, .mentions = {}};
+  Verb verb{
+      .facts = Spec<Written>("derive", "Gives all columns, with the named ones added or replaced.")
+                   .facts(),
+      .lower = LowerDerive,
+      .mentions = {}};
   verb.facts.open = true;
-  verb.facts.fields.push_back({.name = "<name>",
-                               .help = "SQL, or { expr | value, type, description }; a name may be nested: address.city.",
-                               .slot = Slot::kColumn,
-                               .shape = "map name -> expression"});
+  verb.facts.fields.push_back(
+      {.name = "<name>",
+       .help = "SQL, or { expr | value, type, description }; a name may be nested: address.city.",
+       .slot = Slot::kColumn,
+       .shape = "map name -> expression"});
   return verb;
 }
 

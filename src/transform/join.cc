@@ -1,4 +1,5 @@
-// join: rows of two steps side by side. Both sides are named by their steps, in the condition and in `select`.
+// join: rows of two steps side by side. Both sides are named by their steps, in the condition and
+// in `select`.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,9 +24,12 @@ struct JoinConfig {
 Spec<JoinConfig> JoinSpec() {
   return Spec<JoinConfig>("join", "Puts rows of two steps side by side.")
       .TextSlot(&JoinConfig::with, "with", "The other step.", Need::kRequired)
-      .List(&JoinConfig::on, "on", "Columns of both sides, or a condition.", Slot::kColumn, "column, list or SQL condition", Need::kRequired)
-      .Choice(&JoinConfig::type, "type", "Which rows stay without a partner.", {"inner", "left", "right", "full", "semi", "anti"})
-      .Names(&JoinConfig::select, "select", "The columns it gives; absent: all of both.", Slot::kColumn, "list, or map name -> expression")
+      .List(&JoinConfig::on, "on", "Columns of both sides, or a condition.", Slot::kColumn,
+            "column, list or SQL condition", Need::kRequired)
+      .Choice(&JoinConfig::type, "type", "Which rows stay without a partner.",
+              {"inner", "left", "right", "full", "semi", "anti"})
+      .Names(&JoinConfig::select, "select", "The columns it gives; absent: all of both.",
+             Slot::kColumn, "list, or map name -> expression")
       .Reserved("within", "Joins two streams where their times are near.", "streams")
       .Reserved("as_of", "Joins with the last row before a time.", "streams");
 }
@@ -46,10 +50,15 @@ struct Sides {
 
   bool one_sided() const { return kind == Kind::kSemi || kind == Kind::kAnti; }
   bool IsKey(std::string_view name) const {
-    return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) { return ToLower(key) == ToLower(name); });
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](const std::string& key) { return ToLower(key) == ToLower(name); });
   }
-  std::string Left(const std::string& column) const { return QuoteIdentifier(left) + "." + QuoteIdentifier(column); }
-  std::string Right(const std::string& column) const { return QuoteIdentifier(right) + "." + QuoteIdentifier(column); }
+  std::string Left(const std::string& column) const {
+    return QuoteIdentifier(left) + "." + QuoteIdentifier(column);
+  }
+  std::string Right(const std::string& column) const {
+    return QuoteIdentifier(right) + "." + QuoteIdentifier(column);
+  }
   // A key is one column of the result: of the side that has it.
   std::string Key(const std::string& column) const {
     if (kind == Kind::kFull) return fmt::format("coalesce({}, {})", Left(column), Right(column));
@@ -58,19 +67,26 @@ struct Sides {
 };
 
 // Where a reference points; an error names what is there.
-Status CheckReference(const Sides& sides, const std::string& reference, bool semi_output, const Written& written, int64_t offset) {
+Status CheckReference(const Sides& sides, const std::string& reference, bool semi_output,
+                      const Written& written, int64_t offset) {
   size_t dot = reference.find('.');
   std::string first = reference.substr(0, dot);
   const auto side = [&](const std::string& step, const Schema& columns) -> Status {
     std::string column = reference.substr(dot + 1);
     if (Find(columns, column) || Find(columns, column.substr(0, column.find('.')))) return Ok();
-    return PlaceError(UnknownColumn(column, columns).While(fmt::format("in the rows of '{}'", step)), written, offset);
+    return PlaceError(
+        UnknownColumn(column, columns).While(fmt::format("in the rows of '{}'", step)), written,
+        offset);
   };
-  if (dot != std::string::npos && ToLower(first) == ToLower(sides.left)) return side(sides.left, sides.left_columns);
-  if (dot != std::string::npos && ToLower(first) == ToLower(sides.right) && !semi_output) return side(sides.right, sides.right_columns);
-  bool left = Find(sides.left_columns, first), right = !semi_output && Find(sides.right_columns, first);
+  if (dot != std::string::npos && ToLower(first) == ToLower(sides.left))
+    return side(sides.left, sides.left_columns);
+  if (dot != std::string::npos && ToLower(first) == ToLower(sides.right) && !semi_output)
+    return side(sides.right, sides.right_columns);
+  bool left = Find(sides.left_columns, first),
+       right = !semi_output && Find(sides.right_columns, first);
   if (left && right && !sides.IsKey(first)) {
-    return PlaceError(ConfigError({}, fmt::format("'{}' is a column of both; write {}.{} or {}.{}", first, sides.left, first, sides.right, first)),
+    return PlaceError(ConfigError({}, fmt::format("'{}' is a column of both; write {}.{} or {}.{}",
+                                                  first, sides.left, first, sides.right, first)),
                       written, offset);
   }
   if (left || right) return Ok();
@@ -81,7 +97,8 @@ Status CheckReference(const Sides& sides, const std::string& reference, bool sem
 
 Status CheckReferences(const Sides& sides, const Term& term, bool semi_output) {
   for (size_t i = 0; i < term.facts.columns.size(); ++i) {
-    TRY(CheckReference(sides, term.facts.columns[i], semi_output, term.written, term.facts.offsets[i]));
+    TRY(CheckReference(sides, term.facts.columns[i], semi_output, term.written,
+                       term.facts.offsets[i]));
   }
   return Ok();
 }
@@ -95,8 +112,10 @@ Status AddKey(Sides& sides, const Term& term) {
     return Ok();
   }
   const Schema& missing = left ? sides.right_columns : sides.left_columns;
-  Error error = UnknownColumn(name, missing).While(fmt::format("in the rows of '{}'", left ? sides.right : sides.left));
-  error.message += fmt::format("; where names differ, write on: {}.{} = {}.…", sides.left, name, sides.right);
+  Error error = UnknownColumn(name, missing)
+                    .While(fmt::format("in the rows of '{}'", left ? sides.right : sides.left));
+  error.message +=
+      fmt::format("; where names differ, write on: {}.{} = {}.…", sides.left, name, sides.right);
   return PlaceError(std::move(error), term.written, 0);
 }
 
@@ -120,10 +139,15 @@ Status ReadOn(Sides& sides, const std::vector<Written>& on, LowerContext& contex
 Result<std::vector<Term>> AllOfBoth(const Sides& sides, Mark mark) {
   std::vector<Term> terms;
   const auto add = [&](const std::string& name, std::string sql) {
-    terms.push_back({.name = name, .written = {.text = name, .mark = mark}, .sql = std::move(sql), .bound = {}, .facts = {}});
+    terms.push_back({.name = name,
+                     .written = {.text = name, .mark = mark},
+                     .sql = std::move(sql),
+                     .bound = {},
+                     .facts = {}});
   };
   std::vector<std::string> clashes;
-  for (const Column& column : sides.left_columns) add(column.name, sides.IsKey(column.name) ? sides.Key(column.name) : sides.Left(column.name));
+  for (const Column& column : sides.left_columns)
+    add(column.name, sides.IsKey(column.name) ? sides.Key(column.name) : sides.Left(column.name));
   if (sides.one_sided()) return terms;
   for (const Column& column : sides.right_columns) {
     if (sides.IsKey(column.name)) continue;
@@ -131,11 +155,15 @@ Result<std::vector<Term>> AllOfBoth(const Sides& sides, Mark mark) {
     add(column.name, sides.Right(column.name));
   }
   if (clashes.empty()) return terms;
-  return ConfigError(mark, fmt::format("both '{}' and '{}' have {}; name what you want: select: {{ {}: {}.{}, … }}", sides.left, sides.right,
-                                       Join(clashes, ", "), sides.right + "_" + clashes[0], sides.right, clashes[0]));
+  return ConfigError(
+      mark,
+      fmt::format("both '{}' and '{}' have {}; name what you want: select: {{ {}: {}.{}, … }}",
+                  sides.left, sides.right, Join(clashes, ", "), sides.right + "_" + clashes[0],
+                  sides.right, clashes[0]));
 }
 
-Result<std::vector<Term>> ReadSelect(const Sides& sides, const std::vector<NamedWritten>& select, LowerContext& context) {
+Result<std::vector<Term>> ReadSelect(const Sides& sides, const std::vector<NamedWritten>& select,
+                                     LowerContext& context) {
   std::vector<Term> terms;
   std::set<std::string> names;
   for (const NamedWritten& item : select) {
@@ -143,29 +171,46 @@ Result<std::vector<Term>> ReadSelect(const Sides& sides, const std::vector<Named
     Written written = alone ? Written{.text = item.name, .mark = item.mark} : item.value;
     Term term = TRY(ReadTerm(item.name, written, {}, Place::kSides, context));
     TRY(CheckReferences(sides, term, sides.one_sided()));
-    if (alone && term.facts.columns.size() == 1) term.name = term.facts.columns[0].substr(term.facts.columns[0].find('.') + 1);
-    if (sides.IsKey(term.facts.column)) term.sql = sides.one_sided() ? sides.Left(term.facts.column) : sides.Key(term.facts.column);
+    if (alone && term.facts.columns.size() == 1)
+      term.name = term.facts.columns[0].substr(term.facts.columns[0].find('.') + 1);
+    if (sides.IsKey(term.facts.column))
+      term.sql = sides.one_sided() ? sides.Left(term.facts.column) : sides.Key(term.facts.column);
     if (!names.insert(ToLower(term.name)).second) {
-      return ConfigError(item.mark, fmt::format("'{}' is named twice; give one another name: {{ name: {} }}", term.name, item.name));
+      return ConfigError(item.mark,
+                         fmt::format("'{}' is named twice; give one another name: {{ name: {} }}",
+                                     term.name, item.name));
     }
     terms.push_back(std::move(term));
   }
   return terms;
 }
 
-Result<Lowered> LowerJoin(const Node& body, const std::vector<StepInput>& inputs, LowerContext& context) {
+Result<Lowered> LowerJoin(const Node& body, const std::vector<StepInput>& inputs,
+                          LowerContext& context) {
   JoinConfig config = TRY(JoinSpec().Bind(body));
   if (inputs.size() != 2 || ToLower(inputs[0].step) == ToLower(inputs[1].step)) {
-    return ConfigError(config.with.mark, fmt::format("'{}' cannot be joined with itself; put a derive or map step between", inputs[0].step));
+    return ConfigError(
+        config.with.mark,
+        fmt::format("'{}' cannot be joined with itself; put a derive or map step between",
+                    inputs[0].step));
   }
-  Sides sides{.left = inputs[0].step, .right = inputs[1].step,
-              .left_columns = Visible(inputs[0].rows->schema), .right_columns = Visible(inputs[1].rows->schema),
-              .kind = KindOf(config.type), .keys = {}, .condition = {}, .bound = {}};
+  Sides sides{.left = inputs[0].step,
+              .right = inputs[1].step,
+              .left_columns = Visible(inputs[0].rows->schema),
+              .right_columns = Visible(inputs[1].rows->schema),
+              .kind = KindOf(config.type),
+              .keys = {},
+              .condition = {},
+              .bound = {}};
   TRY(ReadOn(sides, config.on, context));
-  std::vector<Term> terms = config.select.empty() ? TRY(AllOfBoth(sides, context.mark)) : TRY(ReadSelect(sides, config.select, context));
-  std::string from = fmt::format("{} AS {} {} JOIN {} AS {}", relation::EmptyInput(sides.left_columns), QuoteIdentifier(sides.left),
-                                 ToLower(config.type), relation::EmptyInput(sides.right_columns), QuoteIdentifier(sides.right));
-  auto joined = DescribeText(fmt::format("SELECT 1 FROM {} ON {}", from, sides.condition), sides.bound, context);
+  std::vector<Term> terms = config.select.empty() ? TRY(AllOfBoth(sides, context.mark))
+                                                  : TRY(ReadSelect(sides, config.select, context));
+  std::string from =
+      fmt::format("{} AS {} {} JOIN {} AS {}", relation::EmptyInput(sides.left_columns),
+                  QuoteIdentifier(sides.left), ToLower(config.type),
+                  relation::EmptyInput(sides.right_columns), QuoteIdentifier(sides.right));
+  auto joined = DescribeText(fmt::format("SELECT 1 FROM {} ON {}", from, sides.condition),
+                             sides.bound, context);
   if (!joined.ok()) {
     Error error = joined.error();
     error.message = fmt::format("'{}': {}", config.on[0].text, error.message);
@@ -175,9 +220,15 @@ Result<Lowered> LowerJoin(const Node& body, const std::vector<StepInput>& inputs
   Schema schema = TRY(DescribeTerms(terms, from + " ON true", "", context));
   std::vector<relation::Bound> bound = BoundOf(terms);
   Merge(bound, sides.bound);
-  relation::Join join{.kind = sides.kind, .left = inputs[0].rows, .right = inputs[1].rows, .left_name = sides.left, .right_name = sides.right,
-                      .on = {sides.condition, config.on[0].mark}, .columns = ToNamed(terms)};
-  return Lowered{relation::Make(std::move(join), std::move(schema), context.step, bound), Reach::kWhole};
+  relation::Join join{.kind = sides.kind,
+                      .left = inputs[0].rows,
+                      .right = inputs[1].rows,
+                      .left_name = sides.left,
+                      .right_name = sides.right,
+                      .on = {sides.condition, config.on[0].mark},
+                      .columns = ToNamed(terms)};
+  return Lowered{relation::Make(std::move(join), std::move(schema), context.step, bound),
+                 Reach::kWhole};
 }
 
 Result<std::vector<std::string>> Mentions(const Node& body, LowerContext&) {
@@ -187,6 +238,8 @@ Result<std::vector<std::string>> Mentions(const Node& body, LowerContext&) {
 
 }  // namespace
 
-Verb JoinVerb() { return {.facts = JoinSpec().facts(), .max_inputs = 2, .lower = LowerJoin, .mentions = Mentions}; }
+Verb JoinVerb() {
+  return {.facts = JoinSpec().facts(), .max_inputs = 2, .lower = LowerJoin, .mentions = Mentions};
+}
 
 }  // namespace sluice

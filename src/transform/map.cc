@@ -47,29 +47,41 @@ Written TextAsSql(const Written& value) {
 
 Result<std::vector<std::string>> ReadPath(const Node& key) {
   std::vector<std::string> path = Split(key.scalar, '.');
-  bool whole = std::all_of(path.begin(), path.end(), [](const std::string& part) { return !Trim(part).empty(); });
-  if (!whole) return ConfigError(key.mark, fmt::format("'{}' is not a name; a nested one is like address.city", key.scalar));
+  bool whole = std::all_of(path.begin(), path.end(),
+                           [](const std::string& part) { return !Trim(part).empty(); });
+  if (!whole)
+    return ConfigError(
+        key.mark, fmt::format("'{}' is not a name; a nested one is like address.city", key.scalar));
   if (StartsWith(ToLower(path[0]), "_sluice_")) {
-    return ConfigError(key.mark, fmt::format("'{}': names that begin with _sluice_ are taken", key.scalar));
+    return ConfigError(key.mark,
+                       fmt::format("'{}': names that begin with _sluice_ are taken", key.scalar));
   }
   return path;
 }
 
-Result<Assignment> ReadAssignment(const Node& key, const Node& value, const Schema& columns, LowerContext& context) {
+Result<Assignment> ReadAssignment(const Node& key, const Node& value, const Schema& columns,
+                                  LowerContext& context) {
   if (value.IsNull()) return CutByComma(key);
-  if (value.IsList()) return WrongShape(value, key.scalar, "an expression or { expr | value, type, description }");
+  if (value.IsList())
+    return WrongShape(value, key.scalar, "an expression or { expr | value, type, description }");
   Assigned assigned = TRY(AssignedSpec().Bind(value));
-  if (assigned.expr.empty() == assigned.value.empty() && !(value.IsMap() && value.Find("value") && assigned.expr.empty())) {
+  if (assigned.expr.empty() == assigned.value.empty() &&
+      !(value.IsMap() && value.Find("value") && assigned.expr.empty())) {
     return ConfigError(value.mark, fmt::format("'{}' takes either expr or value", key.scalar));
   }
-  Assignment assignment{.path = TRY(ReadPath(key)), .mark = key.mark, .term = {}, .description = assigned.description};
+  Assignment assignment{.path = TRY(ReadPath(key)),
+                        .mark = key.mark,
+                        .term = {},
+                        .description = assigned.description};
   Written written = assigned.expr.empty() ? TextAsSql(assigned.value) : assigned.expr;
   assignment.term = TRY(ReadTerm(key.scalar, written, columns, Place::kRow, context));
   if (assigned.type.empty()) return assignment;
   std::string cast = fmt::format("CAST({} AS {})", assignment.term.sql, assigned.type.text);
   auto facts = context.parser.Expression(cast);
   if (!facts.ok() || !context.parser.Expression("CAST(NULL AS " + assigned.type.text + ")").ok()) {
-    return ConfigError(assigned.type.mark, fmt::format("'{}' is not a type like bigint or decimal(18,2)", assigned.type.text));
+    return ConfigError(
+        assigned.type.mark,
+        fmt::format("'{}' is not a type like bigint or decimal(18,2)", assigned.type.text));
   }
   assignment.term.sql = cast;
   assignment.term.facts = std::move(*facts);
@@ -79,8 +91,12 @@ Result<Assignment> ReadAssignment(const Node& key, const Node& value, const Sche
 // Later names do not see earlier ones: what they mean must not depend on the order of keys.
 Error OfSameStep(Error error, const Node& body, const Node& value, std::string_view verb) {
   for (const auto& [key, other] : body.map) {
-    if (&other == &value || error.message.find(fmt::format("no column '{}' here", key.scalar)) == std::string::npos) continue;
-    error.message = fmt::format("'{}' is made by this same {}; put it into a derive step of its own before this one", key.scalar, verb);
+    if (&other == &value ||
+        error.message.find(fmt::format("no column '{}' here", key.scalar)) == std::string::npos)
+      continue;
+    error.message = fmt::format(
+        "'{}' is made by this same {}; put it into a derive step of its own before this one",
+        key.scalar, verb);
   }
   return error;
 }
@@ -94,7 +110,9 @@ Status RefuseClashes(const std::vector<Assignment>& assignments) {
       bool leaf = i + 1 == one.path.size();
       auto [it, fresh] = leaves.emplace(path, leaf ? &one : nullptr);
       if (fresh || (!leaf && it->second == nullptr)) continue;
-      return ConfigError(one.mark, fmt::format("'{}' is named twice (SQL does not tell upper from lower case)", path));
+      return ConfigError(
+          one.mark,
+          fmt::format("'{}' is named twice (SQL does not tell upper from lower case)", path));
     }
   }
   return Ok();
@@ -116,15 +134,19 @@ Field& FieldNamed(std::vector<Field>& fields, const std::string& name) {
 std::string SqlOf(const Field& field) {
   if (field.fields.empty()) return field.sql;
   std::string text;
-  for (const Field& inner : field.fields) text += (text.empty() ? "" : ", ") + QuoteLiteral(inner.name) + ": " + SqlOf(inner);
+  for (const Field& inner : field.fields)
+    text += (text.empty() ? "" : ", ") + QuoteLiteral(inner.name) + ": " + SqlOf(inner);
   return "{" + text + "}";
 }
 
 // The fields that a struct column has already, each as itself.
-Result<std::vector<Field>> FieldsOf(const std::string& sql, const std::string& type, const Schema& columns, LowerContext& context) {
+Result<std::vector<Field>> FieldsOf(const std::string& sql, const std::string& type,
+                                    const Schema& columns, LowerContext& context) {
   std::vector<Field> fields;
   if (!StartsWith(type, "STRUCT(") || EndsWith(type, "]")) return fields;
-  Schema inner = TRY(DescribeText(fmt::format("SELECT UNNEST({}) FROM {}", sql, relation::EmptyInput(Visible(columns))), {}, context));
+  Schema inner = TRY(DescribeText(
+      fmt::format("SELECT UNNEST({}) FROM {}", sql, relation::EmptyInput(Visible(columns))), {},
+      context));
   for (const Column& column : inner) {
     std::string own = fmt::format("struct_extract({}, {})", sql, QuoteLiteral(column.name));
     fields.push_back({column.name, own, TRY(FieldsOf(own, column.type, columns, context))});
@@ -132,7 +154,8 @@ Result<std::vector<Field>> FieldsOf(const std::string& sql, const std::string& t
   return fields;
 }
 
-Result<Lowered> LowerMap(const Node& body, const std::vector<StepInput>& inputs, LowerContext& context) {
+Result<Lowered> LowerMap(const Node& body, const std::vector<StepInput>& inputs,
+                         LowerContext& context) {
   const Schema& columns = inputs[0].rows->schema;
   std::vector<Assignment> assignments = TRY(ReadAssignments(body, "map", columns, context));
   Gathered gathered = TRY(Gather(assignments, columns, {}, context));
@@ -141,8 +164,10 @@ Result<Lowered> LowerMap(const Node& body, const std::vector<StepInput>& inputs,
 
 }  // namespace
 
-Result<std::vector<Assignment>> ReadAssignments(const Node& body, std::string_view verb, const Schema& columns, LowerContext& context) {
-  if (!body.IsMap() || body.map.empty()) return WrongShape(body, verb, "names, each with an expression");
+Result<std::vector<Assignment>> ReadAssignments(const Node& body, std::string_view verb,
+                                                const Schema& columns, LowerContext& context) {
+  if (!body.IsMap() || body.map.empty())
+    return WrongShape(body, verb, "names, each with an expression");
   std::vector<Assignment> assignments;
   for (const auto& [key, value] : body.map) {
     auto one = ReadAssignment(key, value, columns, context);
@@ -153,7 +178,8 @@ Result<std::vector<Assignment>> ReadAssignments(const Node& body, std::string_vi
   return assignments;
 }
 
-Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema& columns, const Schema& existing, LowerContext& context) {
+Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema& columns,
+                        const Schema& existing, LowerContext& context) {
   Gathered gathered;
   std::vector<Field> roots;
   std::map<std::string, Term> terms;  // by the root's lower name: place and bound values
@@ -161,17 +187,22 @@ Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema
     Total total = TRY(MakeTotal(one.term, Join(one.path, "."), columns, context));
     if (total.fate) gathered.fates.push_back(std::move(*total.fate));
     Field* field = &FieldNamed(roots, one.path[0]);
-    if (const Column* old = Find(existing, one.path[0]); old && one.path.size() > 1 && field->fields.empty()) {
+    if (const Column* old = Find(existing, one.path[0]);
+        old && one.path.size() > 1 && field->fields.empty()) {
       field->fields = TRY(FieldsOf(QuoteIdentifier(old->name), old->type, columns, context));
       if (field->fields.empty()) {
-        return ConfigError(one.mark, fmt::format("'{}' is a {} without fields; '{}' cannot be put into it", old->name, old->type, Join(one.path, ".")));
+        return ConfigError(one.mark,
+                           fmt::format("'{}' is a {} without fields; '{}' cannot be put into it",
+                                       old->name, old->type, Join(one.path, ".")));
       }
     }
     for (size_t i = 1; i < one.path.size(); ++i) field = &FieldNamed(field->fields, one.path[i]);
     field->sql = total.sql;
     field->fields.clear();
     Term& term = terms[ToLower(one.path[0])];
-    if (term.name.empty()) term = {.name = one.path[0], .written = one.term.written, .sql = "", .bound = {}, .facts = {}};
+    if (term.name.empty())
+      term = {
+          .name = one.path[0], .written = one.term.written, .sql = "", .bound = {}, .facts = {}};
     Merge(term.bound, one.term.bound);
   }
   for (const Field& root : roots) {
@@ -182,7 +213,8 @@ Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema
   return gathered;
 }
 
-Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignment>& assignments, Gathered gathered, LowerContext& context) {
+Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignment>& assignments,
+                             Gathered gathered, LowerContext& context) {
   std::string from = relation::EmptyInput(Visible(input.rows->schema));
   // The expressions as written first: their errors speak of what the user wrote.
   std::vector<Term> written;
@@ -199,16 +231,21 @@ Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignmen
   }
   std::vector<relation::Bound> bound = BoundOf(gathered.columns);
   relation::Ref rows = SiftOut(input.rows, std::move(gathered.fates), bound, context.step);
-  return Lowered{relation::Make(relation::Project{rows, ToNamed(gathered.columns)}, std::move(schema), context.step, bound), Reach::kRow};
+  return Lowered{relation::Make(relation::Project{rows, ToNamed(gathered.columns)},
+                                std::move(schema), context.step, bound),
+                 Reach::kRow};
 }
 
 Verb MapVerb() {
-  Verb verb{.facts = Spec<Written>("map", "Gives exactly the named columns.").facts(), .lower = LowerMap, .mentions = {}};
+  Verb verb{.facts = Spec<Written>("map", "Gives exactly the named columns.").facts(),
+            .lower = LowerMap,
+            .mentions = {}};
   verb.facts.open = true;
-  verb.facts.fields.push_back({.name = "<name>",
-                               .help = "SQL, or { expr | value, type, description }; a name may be nested: address.city.",
-                               .slot = Slot::kColumn,
-                               .shape = "map name -> expression"});
+  verb.facts.fields.push_back(
+      {.name = "<name>",
+       .help = "SQL, or { expr | value, type, description }; a name may be nested: address.city.",
+       .slot = Slot::kColumn,
+       .shape = "map name -> expression"});
   return verb;
 }
 

@@ -1,4 +1,5 @@
-// Columns that the user names, for map (exactly these) and derive (all, with these added or replaced).
+// Columns that the user names, for map (exactly these) and derive (all, with these added or
+// replaced).
 #pragma once
 
 #include <string>
@@ -17,17 +18,20 @@ struct Assignment {
   std::string description;
 };
 
-Result<std::vector<Assignment>> ReadAssignments(const Node& body, std::string_view verb, const Schema& columns, LowerContext& context);
+Result<std::vector<Assignment>> ReadAssignments(const Node& body, std::string_view verb,
+                                                const Schema& columns, LowerContext& context);
 
-// The assignments as columns, those under one name gathered into a struct; `existing` fields of a struct stay beside them.
+// The assignments as columns, those under one name gathered into a struct; `existing` fields of a
+// struct stay beside them.
 struct Gathered {
   std::vector<Term> columns;
   std::vector<relation::Fate> fates;
 };
-Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema& columns, const Schema& existing, LowerContext& context);
+Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema& columns,
+                        const Schema& existing, LowerContext& context);
 
 // Sift and project; `columns` in order. Hidden columns go on.
-Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignment>& assignments, Gathered gathered,
-                             LowerContext& context);
+Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignment>& assignments,
+                             Gathered gathered, LowerContext& context);
 
 }  // namespace sluice

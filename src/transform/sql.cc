@@ -18,8 +18,10 @@ struct SqlConfig {
 Spec<SqlConfig> SqlSpec() {
   return Spec<SqlConfig>("sql", "Gives the rows of a SELECT over other steps.")
       .Main("query")
-      .Expression(&SqlConfig::query, "query", "A SELECT whose tables are steps, or a file ending in .sql.", Need::kRequired)
-      .TextSlot(&SqlConfig::in, "in", "A connection: the text runs inside that database, over its tables only.")
+      .Expression(&SqlConfig::query, "query",
+                  "A SELECT whose tables are steps, or a file ending in .sql.", Need::kRequired)
+      .TextSlot(&SqlConfig::in, "in",
+                "A connection: the text runs inside that database, over its tables only.")
       .Reserved("per", "Runs once per epoch of a stream.", "streams");
 }
 
@@ -30,9 +32,11 @@ struct Query {
 
 // Functions that read what no step has read: the run would not know of it.
 bool ReadsOutside(const std::string& function) {
-  static const std::set<std::string> kOthers = {"glob", "parquet_scan", "sniff_csv", "sqlite_scan", "postgres_scan", "postgres_query",
-                                                "mysql_scan", "mysql_query", "iceberg_scan", "delta_scan", "st_read", "sluice_scan",
-                                                "query", "query_table", "parquet_metadata", "parquet_schema"};
+  static const std::set<std::string> kOthers = {
+      "glob",          "parquet_scan",   "sniff_csv",        "sqlite_scan",
+      "postgres_scan", "postgres_query", "mysql_scan",       "mysql_query",
+      "iceberg_scan",  "delta_scan",     "st_read",          "sluice_scan",
+      "query",         "query_table",    "parquet_metadata", "parquet_schema"};
   return StartsWith(function, "read_") || kOthers.contains(function);
 }
 
@@ -61,11 +65,19 @@ Result<Query> ReadQuery(const Written& written, LowerContext& context) {
   auto facts = context.parser.Select(text, &offset);
   if (!facts.ok()) return PlaceError(facts.error(), written, offset);
   if (!facts->select) {
-    return PlaceError(ConfigError({}, "this is not one SELECT; a statement runs inside a database: say in: and the connection"), written, 0);
+    return PlaceError(ConfigError({},
+                                  "this is not one SELECT; a statement runs inside a database: say "
+                                  "in: and the connection"),
+                      written, 0);
   }
   for (const std::string& function : facts->table_functions) {
     if (!ReadsOutside(function)) continue;
-    return PlaceError(ConfigError({}, fmt::format("{}(…) reads what no step has read; use an extract step and select from it", function)), written, 0);
+    return PlaceError(
+        ConfigError(
+            {},
+            fmt::format("{}(…) reads what no step has read; use an extract step and select from it",
+                        function)),
+        written, 0);
   }
   query.facts = std::move(*facts);
   return query;
@@ -75,39 +87,53 @@ Error UnknownStep(const std::string& table, const std::vector<StepInput>& inputs
   std::vector<std::string> steps;
   for (const StepInput& input : inputs) steps.push_back(input.step);
   std::string message = fmt::format("no step '{}'", table);
-  if (auto nearest = Nearest(table, steps)) message += fmt::format("; did you mean '{}'?", *nearest);
-  else if (!steps.empty()) message += "; there are: " + Join(steps, ", ");
-  if (table.find('.') != std::string::npos) message += "; a table of a database is read by an extract step, or with in:";
+  if (auto nearest = Nearest(table, steps))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else if (!steps.empty())
+    message += "; there are: " + Join(steps, ", ");
+  if (table.find('.') != std::string::npos)
+    message += "; a table of a database is read by an extract step, or with in:";
   return ConfigError({}, message);
 }
 
-// The text with its tables, but not inside a subquery, which would quietly rename the second of two columns of one name.
+// The text with its tables, but not inside a subquery, which would quietly rename the second of two
+// columns of one name.
 std::string Prefixed(const std::string& with, const std::string& text) {
   if (with.empty() || !StartsWith(ToLower(text.substr(0, 5)), "with")) return with + " " + text;
   std::string rest(Trim(std::string_view(text).substr(4)));
   bool recursive = StartsWith(ToLower(rest.substr(0, 10)), "recursive");
-  return (recursive ? "WITH RECURSIVE" + with.substr(4) : with) + ", " + (recursive ? rest.substr(9) : rest);
+  return (recursive ? "WITH RECURSIVE" + with.substr(4) : with) + ", " +
+         (recursive ? rest.substr(9) : rest);
 }
 
 Status RefuseTwins(const Schema& schema, const Written& written) {
   std::set<std::string> names;
   for (const Column& column : schema) {
     if (names.insert(ToLower(column.name)).second) continue;
-    return ConfigError(written.mark, fmt::format("the query gives two columns '{}'; name one of them with AS", column.name));
+    return ConfigError(
+        written.mark,
+        fmt::format("the query gives two columns '{}'; name one of them with AS", column.name));
   }
   return Ok();
 }
 
 void Warn(const Query& query, const Written& written, LowerContext& context) {
   if (!context.warn) return;
-  if (query.facts.unordered_limit) context.warn(written.mark, "LIMIT without ORDER BY may give other rows at each run");
-  for (const char* chance : {"now", "random", "uuid", "today", "current_timestamp", "get_current_timestamp"}) {
-    if (std::find(query.facts.functions.begin(), query.facts.functions.end(), chance) == query.facts.functions.end()) continue;
-    context.warn(written.mark, fmt::format("{} gives another value at each run, so a run cannot be repeated", chance));
+  if (query.facts.unordered_limit)
+    context.warn(written.mark, "LIMIT without ORDER BY may give other rows at each run");
+  for (const char* chance :
+       {"now", "random", "uuid", "today", "current_timestamp", "get_current_timestamp"}) {
+    if (std::find(query.facts.functions.begin(), query.facts.functions.end(), chance) ==
+        query.facts.functions.end())
+      continue;
+    context.warn(
+        written.mark,
+        fmt::format("{} gives another value at each run, so a run cannot be repeated", chance));
   }
 }
 
-Result<Lowered> LowerSql(const Node& body, const std::vector<StepInput>& inputs, LowerContext& context) {
+Result<Lowered> LowerSql(const Node& body, const std::vector<StepInput>& inputs,
+                         LowerContext& context) {
   SqlConfig config = TRY(SqlSpec().Bind(body));
   Query query = TRY(ReadQuery(config.query, context));
   relation::Sql sql{.text = query.expanded.sql, .inputs = {}};
@@ -116,24 +142,30 @@ Result<Lowered> LowerSql(const Node& body, const std::vector<StepInput>& inputs,
     const std::string& table = query.facts.tables[i];
     auto named = [&](const StepInput& input) { return ToLower(input.step) == ToLower(table); };
     auto input = std::find_if(inputs.begin(), inputs.end(), named);
-    if (input == inputs.end()) return PlaceError(UnknownStep(table, inputs), config.query, query.facts.offsets[i]);
-    if (std::any_of(sql.inputs.begin(), sql.inputs.end(), [&](const auto& other) { return ToLower(other.first) == ToLower(table); })) {
+    if (input == inputs.end())
+      return PlaceError(UnknownStep(table, inputs), config.query, query.facts.offsets[i]);
+    if (std::any_of(sql.inputs.begin(), sql.inputs.end(),
+                    [&](const auto& other) { return ToLower(other.first) == ToLower(table); })) {
       sql.once.clear();  // the same step under two spellings
       continue;
     }
     sql.inputs[table] = input->rows;
     if (query.facts.once.contains(table)) sql.once.insert(table);
-    with += fmt::format("{}{} AS (SELECT * FROM {})", with.empty() ? "WITH " : ", ", QuoteIdentifier(table),
-                        relation::EmptyInput(Visible(input->rows->schema)));
+    with += fmt::format("{}{} AS (SELECT * FROM {})", with.empty() ? "WITH " : ", ",
+                        QuoteIdentifier(table), relation::EmptyInput(Visible(input->rows->schema)));
   }
   std::string before = with + " SELECT * FROM (";
   int64_t offset = -1;
-  auto schema = DescribeText(before + sql.text + "\n) AS _sluice_sql", query.expanded.bound, context, &offset);
-  if (!schema.ok()) return PlaceError(schema.error(), config.query, offset - static_cast<int64_t>(before.size()));
+  auto schema = DescribeText(before + sql.text + "\n) AS _sluice_sql", query.expanded.bound,
+                             context, &offset);
+  if (!schema.ok())
+    return PlaceError(schema.error(), config.query, offset - static_cast<int64_t>(before.size()));
   auto raw = DescribeText(Prefixed(with, sql.text), query.expanded.bound, context);
   if (raw.ok()) TRY(RefuseTwins(*raw, config.query));
   Warn(query, config.query, context);
-  return Lowered{relation::Make(std::move(sql), std::move(*schema), context.step, query.expanded.bound), Reach::kWhole};
+  return Lowered{
+      relation::Make(std::move(sql), std::move(*schema), context.step, query.expanded.bound),
+      Reach::kWhole};
 }
 
 Result<std::vector<std::string>> Mentions(const Node& body, LowerContext& context) {
@@ -143,6 +175,12 @@ Result<std::vector<std::string>> Mentions(const Node& body, LowerContext& contex
 
 }  // namespace
 
-Verb SqlVerb() { return {.facts = SqlSpec().facts(), .min_inputs = 0, .max_inputs = -1, .lower = LowerSql, .mentions = Mentions}; }
+Verb SqlVerb() {
+  return {.facts = SqlSpec().facts(),
+          .min_inputs = 0,
+          .max_inputs = -1,
+          .lower = LowerSql,
+          .mentions = Mentions};
+}
 
 }  // namespace sluice

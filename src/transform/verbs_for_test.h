@@ -1,4 +1,5 @@
-// For tests: bodies of verbs written as JSON, steps lowered one after the other, relations run with real taps.
+// For tests: bodies of verbs written as JSON, steps lowered one after the other, relations run with
+// real taps.
 #pragma once
 
 #include <fmt/core.h>
@@ -48,9 +49,9 @@ inline Node ToNode(const Json& json, int& line) {
 class VerbTest : public testing::Test {
  protected:
   struct Run {
-    std::vector<std::string> rows;                       // sorted, fields joined by '|'
-    std::map<std::string, uint64_t> gone;                // "step kind" -> rows that left there
-    std::map<std::string, uint64_t> passed;              // step -> rows that it gave, where a tap counted them
+    std::vector<std::string> rows;           // sorted, fields joined by '|'
+    std::map<std::string, uint64_t> gone;    // "step kind" -> rows that left there
+    std::map<std::string, uint64_t> passed;  // step -> rows that it gave, where a tap counted them
     std::vector<sql::Diverted> diverted;
     std::string sql;
   };
@@ -61,21 +62,24 @@ class VerbTest : public testing::Test {
     database_ = std::move(*database);
     session_ = database_->Connect().value();
     parser_.emplace(*session_);
-    Execute("SET preserve_insertion_order = false; SET disabled_optimizers = 'join_filter_pushdown'");
+    Execute(
+        "SET preserve_insertion_order = false; SET disabled_optimizers = 'join_filter_pushdown'");
   }
 
   void Execute(const std::string& text) {
     auto done = session_->Execute(text);
     ASSERT_TRUE(done.ok()) << text << "\n" << done.error().message;
   }
-  std::vector<std::string> Query(const std::string& text, const std::vector<relation::Bound>& bound = {}) {
+  std::vector<std::string> Query(const std::string& text,
+                                 const std::vector<relation::Bound>& bound = {}) {
     auto rows = session_->Query(text, ToSql(bound));
     EXPECT_TRUE(rows.ok()) << text << "\n" << rows.error().message;
     std::vector<std::string> lines;
     if (!rows.ok()) return lines;
     for (const auto& row : rows->rows) {
       std::string line;
-      for (const sql::Cell& cell : row) line += (line.empty() ? "" : "|") + (cell.null ? "NULL" : cell.text);
+      for (const sql::Cell& cell : row)
+        line += (line.empty() ? "" : "|") + (cell.null ? "NULL" : cell.text);
       lines.push_back(line);
     }
     std::sort(lines.begin(), lines.end());
@@ -102,7 +106,8 @@ class VerbTest : public testing::Test {
             .expand = [](const Written& written) -> Result<Expanded> {
               relation::Bound day = relation::MakeBound("DATE", "2026-01-02");
               Expanded expanded{.sql = written.text, .bound = {}, .mark = written.mark};
-              for (size_t at = expanded.sql.find("{{ ds }}"); at != std::string::npos; at = expanded.sql.find("{{ ds }}")) {
+              for (size_t at = expanded.sql.find("{{ ds }}"); at != std::string::npos;
+                   at = expanded.sql.find("{{ ds }}")) {
                 expanded.sql.replace(at, 8, relation::Refer(day));
                 expanded.bound = {day};
               }
@@ -110,17 +115,20 @@ class VerbTest : public testing::Test {
             },
             .warn = [this](Mark, std::string text) { warnings_.push_back(std::move(text)); }};
   }
-  Result<Lowered> Lower(const std::string& verb, const std::string& body, const std::vector<StepInput>& inputs, const std::string& step = "step",
+  Result<Lowered> Lower(const std::string& verb, const std::string& body,
+                        const std::vector<StepInput>& inputs, const std::string& step = "step",
                         OnRowError on_row_error = OnRowError::kFail) {
     int line = 1;
     Node node = ToNode(Json::parse(body), line);
     LowerContext context = Context(step, on_row_error);
     return Find(verbs_, verb)->lower(node, inputs, context);
   }
-  StepInput Step(const std::string& verb, const std::string& body, const std::vector<StepInput>& inputs, const std::string& step,
+  StepInput Step(const std::string& verb, const std::string& body,
+                 const std::vector<StepInput>& inputs, const std::string& step,
                  OnRowError on_row_error = OnRowError::kFail) {
     auto lowered = Lower(verb, body, inputs, step, on_row_error);
-    EXPECT_TRUE(lowered.ok()) << verb << " " << body << ": " << (lowered.ok() ? "" : lowered.error().message);
+    EXPECT_TRUE(lowered.ok()) << verb << " " << body << ": "
+                              << (lowered.ok() ? "" : lowered.error().message);
     if (!lowered.ok()) return inputs[0];
     Schema schema = lowered->rows->schema;
     return {.step = step,
@@ -132,7 +140,9 @@ class VerbTest : public testing::Test {
   std::string Schemas(const Result<Lowered>& lowered) {
     return lowered.ok() ? Format(Visible(lowered->rows->schema)) : lowered.error().message;
   }
-  std::string Complaint(const Result<Lowered>& lowered) { return lowered.ok() ? "no error" : Format(lowered.error()); }
+  std::string Complaint(const Result<Lowered>& lowered) {
+    return lowered.ok() ? "no error" : Format(lowered.error());
+  }
 
   static std::string_view KindName(relation::FateKind kind) {
     static constexpr std::string_view kNames[] = {"filtered", "deduplicated", "rejected", "late"};
@@ -142,11 +152,14 @@ class VerbTest : public testing::Test {
     Run run;
     std::vector<std::pair<relation::TapPlan, std::unique_ptr<sql::Tap>>> taps;
     relation::RenderOptions options{
-        .input = [](const std::string& step) -> Result<relation::InputText> { return relation::InputText{.from = step}; },
-        .tap = [&](const relation::TapPlan& plan) {
-          taps.emplace_back(plan, database_->taps().Add(1 << 26));
-          return taps.back().second->number();
-        }};
+        .input = [](const std::string& step) -> Result<relation::InputText> {
+          return relation::InputText{.from = step};
+        },
+        .tap =
+            [&](const relation::TapPlan& plan) {
+              taps.emplace_back(plan, database_->taps().Add(1 << 26));
+              return taps.back().second->number();
+            }};
     auto text = relation::Render(ref, options, relation::Hidden::kLeaveOut);
     EXPECT_TRUE(text.ok());
     run.sql = text->sql;

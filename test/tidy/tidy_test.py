@@ -16,7 +16,7 @@ HEAVY = {
     r"<spdlog/": r"base/log\.cc",
     r"<nlohmann/json\.hpp>": r"base/json_full\.h",
     r"<nlohmann/": r"base/json(_full)?\.h",
-    r'"base/json_full\.h"': r".*\.cc",
+    r'"base/json_full\.h"': r".*\.cc|.*_for_test\.h",
     r"<CLI/": r"main/[a-z_]+\.cc",
     r"<yaml-cpp/": r"(spec|pipeline)/.*\.cc",
     r"<simdjson": r"format/.*\.cc",
@@ -117,8 +117,10 @@ def real_tests(tree):
             continue
         if not re.search(r"\b(EXPECT|ASSERT)_|\bADD_FAILURE\b|static_assert", text):
             yield f"{name}: asserts nothing"
-        if re.search(r"\bsleep_for\b|\busleep\(|\bsleep\(", text):
-            yield f"{name}: a test waits for what happens, not for a time"
+        for number, line in enumerate(text.split("\n"), 1):
+            # A loop that looks again, or a child that is to be killed, says so in a comment on the line.
+            if re.search(r"\bsleep_for\b|\busleep\(|\bsleep\(", line) and "// " not in line:
+                yield f"{name}:{number}: a test waits for what happens, not for a time"
 
 
 # Each rule with a tree in which it must find exactly that many problems.

@@ -1,3 +1,4 @@
+// See connector.h.
 #include "connector/duckdb/connector.h"
 
 #include <fmt/format.h>
@@ -28,9 +29,11 @@ Node WithoutType(const Node& connection) {
 }
 
 Result<DuckdbConfig> ReadConfig(const Node* connection) {
-  if (connection == nullptr) return ConfigError({}, "duckdb needs a connection: { type: duckdb, path: warehouse.duckdb }");
+  if (connection == nullptr)
+    return ConfigError({}, "duckdb needs a connection: { type: duckdb, path: warehouse.duckdb }");
   DuckdbConfig config = TRY(DuckdbSpec().Bind(WithoutType(*connection)));
-  if (config.path.empty()) return ConfigError(connection->mark, "the 'path' of a duckdb connection is empty; name a file");
+  if (config.path.empty())
+    return ConfigError(connection->mark, "the 'path' of a duckdb connection is empty; name a file");
   return config;
 }
 
@@ -40,7 +43,8 @@ std::string FullPath(const std::string& folder, const std::string& path) {
 
 Result<duckdb::DatabaseFile> FileOf(const Node* connection, const ConnectorContext& context) {
   const DuckdbConfig config = TRY(ReadConfig(connection));
-  return duckdb::DatabaseFile(config.path, FullPath(context.folder, config.path), context.files, context.database);
+  return duckdb::DatabaseFile(config.path, FullPath(context.folder, config.path), context.files,
+                              context.database);
 }
 
 }  // namespace
@@ -62,7 +66,8 @@ Connector DuckdbConnector() {
   };
   connector.sink = [](const Node* connection, const std::vector<Load>&,
                       const ConnectorContext& context) -> Result<std::unique_ptr<Sink>> {
-    return std::unique_ptr<Sink>(std::make_unique<duckdb::DuckdbSink>(TRY(FileOf(connection, context)), context.clock));
+    return std::unique_ptr<Sink>(
+        std::make_unique<duckdb::DuckdbSink>(TRY(FileOf(connection, context)), context.clock));
   };
   connector.sink_key = [](const Node* connection, const LoadConfig&, const std::string& folder) {
     const auto config = ReadConfig(connection);

@@ -1,3 +1,4 @@
+// See database_file.h.
 #include "connector/duckdb/database_file.h"
 
 #include <fmt/format.h>
@@ -49,13 +50,15 @@ std::string AliasOf(const std::string& path) {
 Result<TableName> ParseTableName(std::string_view text) {
   const std::vector<std::string> parts = SplitName(text);
   if (parts.empty() || parts.size() > 2) {
-    return ConfigError({}, fmt::format("'{}' is not the name of a table; write 'name' or 'schema.name'",
-                                       EscapeControl(text)));
+    return ConfigError({},
+                       fmt::format("'{}' is not the name of a table; write 'name' or 'schema.name'",
+                                   EscapeControl(text)));
   }
   TableName table{.name = parts.back()};
   if (parts.size() == 2) table.schema = parts[0];
   if (StartsWith(ToLower(table.schema), "_sluice") || StartsWith(ToLower(table.name), "_sluice")) {
-    return ConfigError({}, fmt::format("'{}': names that begin with _sluice are reserved", EscapeControl(text)));
+    return ConfigError(
+        {}, fmt::format("'{}': names that begin with _sluice are reserved", EscapeControl(text)));
   }
   return table;
 }
@@ -64,19 +67,23 @@ std::string Format(const TableName& table) {
   return table.schema == "main" ? table.name : table.schema + "." + table.name;
 }
 
-DatabaseFile::DatabaseFile(std::string shown, std::string path, Files& files, sql::Database& database)
+DatabaseFile::DatabaseFile(std::string shown, std::string path, Files& files,
+                           sql::Database& database)
     : shown_(std::move(shown)), path_(std::move(path)), files_(files), database_(database) {}
 
 bool DatabaseFile::Exists() const { return files_.Exists(path_); }
 
 Result<std::unique_ptr<sql::Session>> DatabaseFile::Open(sql::Access access) {
   if (alias_.empty()) {
-    alias_ = TRY(database_.Attach(path_, AliasOf(path_), access).While(fmt::format("opening '{}'", shown_)));
+    alias_ = TRY(
+        database_.Attach(path_, AliasOf(path_), access).While(fmt::format("opening '{}'", shown_)));
   }
   return database_.Connect();
 }
 
-std::string DatabaseFile::Quoted(const TableName& table) const { return Quoted(table.schema, table.name); }
+std::string DatabaseFile::Quoted(const TableName& table) const {
+  return Quoted(table.schema, table.name);
+}
 
 std::string DatabaseFile::Quoted(std::string_view schema, std::string_view name) const {
   return QuoteIdentifier(alias_) + "." + QuoteIdentifier(schema) + "." + QuoteIdentifier(name);
@@ -88,17 +95,19 @@ sql::Bound TextValue(std::string name, std::string text) {
 
 Result<bool> TableExists(sql::Session& session, const std::string& alias, const TableName& table) {
   return TRY(QueryNumber(session,
-                         "SELECT count(*) FROM duckdb_tables() WHERE database_name = CAST($alias AS VARCHAR) AND "
+                         "SELECT count(*) FROM duckdb_tables() WHERE database_name = CAST($alias "
+                         "AS VARCHAR) AND "
                          "lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND "
                          "lower(table_name) = lower(CAST($name AS VARCHAR))",
-                         {TextValue("alias", alias), TextValue("schema", table.schema), TextValue("name", table.name)})) >
-         0;
+                         {TextValue("alias", alias), TextValue("schema", table.schema),
+                          TextValue("name", table.name)})) > 0;
 }
 
-Result<int64_t> QueryNumber(sql::Session& session, std::string_view text, const std::vector<sql::Bound>& bound,
-                            std::stop_token stop) {
+Result<int64_t> QueryNumber(sql::Session& session, std::string_view text,
+                            const std::vector<sql::Bound>& bound, std::stop_token stop) {
   const sql::Rows rows = TRY(session.Query(text, bound, stop));
-  if (rows.rows.empty() || rows.rows[0].empty()) return InternalError("a query for a number gave no row");
+  if (rows.rows.empty() || rows.rows[0].empty())
+    return InternalError("a query for a number gave no row");
   const sql::Cell& cell = rows.rows[0][0];
   if (cell.null) return int64_t{0};
   int64_t number = 0;

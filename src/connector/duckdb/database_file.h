@@ -1,6 +1,8 @@
-// One .duckdb file as a destination or a source: attached on first use under an alias that no user's SQL would name.
+// One .duckdb file as a destination or a source: attached on first use under an alias that no
+// user's SQL would name.
 //
-// Invariant: nobody here creates the file by looking at it. `Look` leaves a missing file missing; `Open` creates it.
+// Invariant: nobody here creates the file by looking at it. `Look` leaves a missing file missing;
+// `Open` creates it.
 #pragma once
 
 #include <memory>
@@ -20,7 +22,8 @@ struct TableName {
   auto operator<=>(const TableName&) const = default;
 };
 
-// "orders", "shop.orders", "\"odd name\".t". kConfig for another shape and for names that are ours (_sluice…).
+// "orders", "shop.orders", "\"odd name\".t". kConfig for another shape and for names that are ours
+// (_sluice…).
 Result<TableName> ParseTableName(std::string_view text);
 std::string Format(const TableName& table);  // "shop.orders"
 
@@ -36,7 +39,7 @@ class DatabaseFile {  // one thread
   const std::string& shown() const { return shown_; }
   // REQUIRES: Open has succeeded.
   const std::string& alias() const { return alias_; }
-  std::string Quoted(const TableName& table) const;    // "alias"."schema"."name"
+  std::string Quoted(const TableName& table) const;  // "alias"."schema"."name"
   std::string Quoted(std::string_view schema, std::string_view name) const;
 
  private:
@@ -49,7 +52,7 @@ class DatabaseFile {  // one thread
 sql::Bound TextValue(std::string name, std::string text);
 Result<bool> TableExists(sql::Session& session, const std::string& alias, const TableName& table);
 // The first value of the first row as a number; 0 where it is NULL.
-Result<int64_t> QueryNumber(sql::Session& session, std::string_view text, const std::vector<sql::Bound>& bound = {},
-                            std::stop_token stop = {});
+Result<int64_t> QueryNumber(sql::Session& session, std::string_view text,
+                            const std::vector<sql::Bound>& bound = {}, std::stop_token stop = {});
 
 }  // namespace sluice::duckdb

@@ -1,3 +1,4 @@
+// See landing.h.
 #include "connector/duckdb/landing.h"
 
 #include <fmt/format.h>
@@ -8,8 +9,9 @@
 
 namespace sluice::duckdb {
 
-DuckdbLanding::DuckdbLanding(std::unique_ptr<sql::Session> session, const DatabaseFile& file, Clock& clock, Lane lane,
-                             std::vector<Load> loads, Visibility visibility, EpochId epoch)
+DuckdbLanding::DuckdbLanding(std::unique_ptr<sql::Session> session, const DatabaseFile& file,
+                             Clock& clock, Lane lane, std::vector<Load> loads,
+                             Visibility visibility, EpochId epoch)
     : session_(std::move(session)),
       file_(file),
       clock_(clock),
@@ -24,21 +26,25 @@ DuckdbLanding::~DuckdbLanding() {
   if (!committed_) (void)session_->Rollback();  // a session that is closed rolls back as well
 }
 
-Result<Landed> DuckdbLanding::Write(size_t index, const std::string& select, const std::vector<sql::Bound>& bound,
-                                    std::stop_token stop) {
-  if (index >= loads_.size()) return InternalError(fmt::format("there is no load {} in this landing", index));
+Result<Landed> DuckdbLanding::Write(size_t index, const std::string& select,
+                                    const std::vector<sql::Bound>& bound, std::stop_token stop) {
+  if (index >= loads_.size())
+    return InternalError(fmt::format("there is no load {} in this landing", index));
   const Load& load = loads_[index];
-  const Incoming rows{.select = select, .bound = bound, .epoch = fmt::format("CAST({} AS BIGINT)", epoch_.value)};
+  const Incoming rows{
+      .select = select, .bound = bound, .epoch = fmt::format("CAST({} AS BIGINT)", epoch_.value)};
   if (visibility_ == Visibility::kTarget) return ApplyTo(load, rows, std::move(stop));
   return Landed{.rows = TRY(stage_.Write(*session_, load, rows, std::move(stop)))};
 }
 
-Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows, std::stop_token stop) {
+Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
+                                      std::stop_token stop) {
   const TableName name = TRY(ParseTableName(load.target));
   const auto target = TRY(FindTarget(*session_, file_, name));
   if (!target) {
-    return RejectedError(fmt::format("the table '{}' of '{}' was dropped while the run was under way; run again",
-                                     load.target, file_.shown()));
+    return RejectedError(
+        fmt::format("the table '{}' of '{}' was dropped while the run was under way; run again",
+                    load.target, file_.shown()));
   }
   const std::string claim = ClaimOf(name, load);
   if (!claim.empty()) TRY(records_.Claim(*session_, claim, epoch_));
@@ -55,15 +61,17 @@ Result<std::vector<Landed>> DuckdbLanding::PublishStaged(std::stop_token stop) {
   return landed;
 }
 
-Result<uint64_t> DuckdbLanding::Run(const std::string& statement, const std::vector<sql::Bound>& bound,
-                                    std::stop_token stop) {
+Result<uint64_t> DuckdbLanding::Run(const std::string& statement,
+                                    const std::vector<sql::Bound>& bound, std::stop_token stop) {
   constexpr std::string_view kTransaction = "SELECT txid_current()";
   TRY(session_->Execute(fmt::format("USE {}.main", QuoteIdentifier(file_.alias()))));
   const int64_t before = TRY(QueryNumber(*session_, kTransaction));
   const uint64_t changed = TRY(session_->Execute(statement, bound, std::move(stop)));
   if (TRY(QueryNumber(*session_, kTransaction)) != before) {
-    return ConfigError({}, "the statement ends the transaction it runs in; leave BEGIN, COMMIT and ROLLBACK out: the step "
-                           "is one transaction by itself");
+    return ConfigError({},
+                       "the statement ends the transaction it runs in; leave BEGIN, COMMIT and "
+                       "ROLLBACK out: the step "
+                       "is one transaction by itself");
   }
   TRY(session_->Execute("USE memory.main"));
   return changed;
@@ -71,14 +79,15 @@ Result<uint64_t> DuckdbLanding::Run(const std::string& statement, const std::vec
 
 Status DuckdbLanding::Commit(const EpochRecord& record) {
   if (record.epoch != epoch_ || record.lane != lane_) {
-    return InternalError(fmt::format("the record of epoch {} was given to the landing of epoch {}", record.epoch.value,
-                                     epoch_.value));
+    return InternalError(fmt::format("the record of epoch {} was given to the landing of epoch {}",
+                                     record.epoch.value, epoch_.value));
   }
   std::vector<std::string> targets;
   for (const Load& load : loads_) targets.push_back(load.target);
   TRY(records_.Insert(*session_, record, targets, clock_.Now()));
   auto done = session_->Commit();
-  if (!done.ok()) return std::move(done).error().While(fmt::format("loading into '{}'", file_.shown()));
+  if (!done.ok())
+    return std::move(done).error().While(fmt::format("loading into '{}'", file_.shown()));
   committed_ = true;
   return Ok();
 }

@@ -1,5 +1,5 @@
-// One epoch into a DuckDB file: a session with an open transaction that holds rows and record. Destroyed without Commit it
-// rolls back, and the file is as it was.
+// One epoch into a DuckDB file: a session with an open transaction that holds rows and record.
+// Destroyed without Commit it rolls back, and the file is as it was.
 #pragma once
 
 #include <memory>
@@ -14,19 +14,21 @@
 
 namespace sluice::duckdb {
 
-class DuckdbLanding final : public Landing {  // the driver's thread; owned by the driver, outlived by the sink
+class DuckdbLanding final
+    : public Landing {  // the driver's thread; owned by the driver, outlived by the sink
  public:
   // `session` is in a transaction.
-  DuckdbLanding(std::unique_ptr<sql::Session> session, const DatabaseFile& file, Clock& clock, Lane lane,
-                std::vector<Load> loads, Visibility visibility, EpochId epoch);
+  DuckdbLanding(std::unique_ptr<sql::Session> session, const DatabaseFile& file, Clock& clock,
+                Lane lane, std::vector<Load> loads, Visibility visibility, EpochId epoch);
   ~DuckdbLanding() override;
 
   const Lane& lane() const { return lane_; }
   EpochId epoch() const override { return epoch_; }
   sql::Session& session() override { return *session_; }
-  Result<Landed> Write(size_t index, const std::string& select, const std::vector<sql::Bound>& bound,
+  Result<Landed> Write(size_t index, const std::string& select,
+                       const std::vector<sql::Bound>& bound, std::stop_token stop) override;
+  Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
                        std::stop_token stop) override;
-  Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound, std::stop_token stop) override;
   Status Commit(const EpochRecord& record) override;
 
   // Everything that is staged -> the targets, as part of this epoch.

@@ -1,3 +1,4 @@
+// See modes.h.
 #include "connector/duckdb/modes.h"
 
 #include <fmt/format.h>
@@ -19,9 +20,16 @@ std::string TermText(const Target& target, const Load& load, const PartitionTerm
 
 class Application {  // one load of one landing
  public:
-  Application(sql::Session& session, const Target& target, const Load& load, const Incoming& rows, std::stop_token stop)
-      : session_(session), target_(target), load_(load), rows_(rows), stop_(std::move(stop)), bound_(rows.bound) {
-    for (const Column& column : Visible(load.schema)) names_.push_back(QuoteIdentifier(column.name));
+  Application(sql::Session& session, const Target& target, const Load& load, const Incoming& rows,
+              std::stop_token stop)
+      : session_(session),
+        target_(target),
+        load_(load),
+        rows_(rows),
+        stop_(std::move(stop)),
+        bound_(rows.bound) {
+    for (const Column& column : Visible(load.schema))
+      names_.push_back(QuoteIdentifier(column.name));
     for (size_t i = 0; i < load.partition.size(); ++i) {
       if (!load.partition[i].value) continue;
       sql::Bound value = *load.partition[i].value;
@@ -32,12 +40,18 @@ class Application {  // one load of one landing
 
   Result<Landed> Run() {
     switch (load_.mode) {
-      case Mode::kAppend: return Append();
-      case Mode::kInsert: return Insert();
-      case Mode::kUpsert: return Upsert();
-      case Mode::kReplace: return Replace();
-      case Mode::kOverwrite: return Overwrite();
-      case Mode::kReplacePartition: return ReplacePartition();
+      case Mode::kAppend:
+        return Append();
+      case Mode::kInsert:
+        return Insert();
+      case Mode::kUpsert:
+        return Upsert();
+      case Mode::kReplace:
+        return Replace();
+      case Mode::kOverwrite:
+        return Overwrite();
+      case Mode::kReplacePartition:
+        return ReplacePartition();
     }
     return InternalError("an unknown load mode");
   }
@@ -52,13 +66,15 @@ class Application {  // one load of one landing
     TRY(Stage());
     TRY(RefuseNullKeys());
     if (TRY(Count(DistinctKeys())) < staged_) return RepeatedKey();
-    const std::string known = fmt::format("SELECT {} FROM {} AS s WHERE EXISTS (SELECT 1 FROM {} AS t WHERE {}) LIMIT 1",
-                                          KeyList(""), kRows, target_.quoted, KeysEqual("s", "t"));
+    const std::string known =
+        fmt::format("SELECT {} FROM {} AS s WHERE EXISTS (SELECT 1 FROM {} AS t WHERE {}) LIMIT 1",
+                    KeyList(""), kRows, target_.quoted, KeysEqual("s", "t"));
     const sql::Rows clash = TRY(session_.Query(known, {}, stop_));
     if (!clash.rows.empty()) {
-      return DataError(fmt::format("{}: a row with {} is there already; mode 'insert' refuses it: use 'upsert' to update "
-                                   "it, or filter the rows",
-                                   Loading(), KeyText(clash.rows[0])));
+      return DataError(fmt::format(
+          "{}: a row with {} is there already; mode 'insert' refuses it: use 'upsert' to update "
+          "it, or filter the rows",
+          Loading(), KeyText(clash.rows[0])));
     }
     return InsertStaged(Landed{.rows = staged_});
   }
@@ -73,20 +89,25 @@ class Application {  // one load of one landing
     landed.updated += TRY(DeleteByKey());
     const uint64_t written = TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
     landed.inserted = landed.rows - landed.updated - landed.unchanged;
-    if (written + landed.unchanged > landed.rows) return InternalError(Loading() + ": more rows were written than came");
+    if (written + landed.unchanged > landed.rows)
+      return InternalError(Loading() + ": more rows were written than came");
     return Finish(landed);
   }
 
   // The target has columns that the rows do not: an update leaves them as they are.
   Result<Landed> UpsertKeepingColumns(Landed landed) {
     const std::string kept = Kept("t.");
-    TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_kept AS SELECT s.*, {}, t.rowid IS NOT NULL AS "
-                            "_sluice_known FROM {} AS s LEFT JOIN {} AS t ON {}",
-                            kept, kRows, target_.quoted, KeysEqual("s", "t"))));
+    TRY(Execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE _sluice_kept AS SELECT s.*, {}, t.rowid IS NOT NULL AS "
+        "_sluice_known FROM {} AS s LEFT JOIN {} AS t ON {}",
+        kept, kRows, target_.quoted, KeysEqual("s", "t"))));
     landed.updated += TRY(DeleteByKey());
-    TRY(Execute(InsertText("(SELECT * FROM temp.main._sluice_kept WHERE NOT _sluice_known)", StagedEpoch())));
-    for (const std::string& name : target_.ColumnsNotIn(load_.schema)) names_.push_back(QuoteIdentifier(name));
-    TRY(Execute(InsertText("(SELECT * FROM temp.main._sluice_kept WHERE _sluice_known)", StagedEpoch())));
+    TRY(Execute(InsertText("(SELECT * FROM temp.main._sluice_kept WHERE NOT _sluice_known)",
+                           StagedEpoch())));
+    for (const std::string& name : target_.ColumnsNotIn(load_.schema))
+      names_.push_back(QuoteIdentifier(name));
+    TRY(Execute(
+        InsertText("(SELECT * FROM temp.main._sluice_kept WHERE _sluice_known)", StagedEpoch())));
     TRY(Execute("DROP TABLE temp.main._sluice_kept"));
     landed.inserted = landed.rows - landed.updated - landed.unchanged;
     return Finish(landed);
@@ -105,8 +126,8 @@ class Application {  // one load of one landing
   Result<Landed> Overwrite() {
     Landed landed{.deleted = TRY(Count("SELECT count(*) FROM " + target_.quoted))};
     if (target_.plain) {
-      TRY(Execute(fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM ({}) AS _rows", target_.quoted,
-                              NewContents(), rows_.select)));
+      TRY(Execute(fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM ({}) AS _rows",
+                              target_.quoted, NewContents(), rows_.select)));
       landed.rows = TRY(Count("SELECT count(*) FROM " + target_.quoted));
     } else {
       // Constraints, defaults and comments are the user's: the table stays, its rows go.
@@ -141,22 +162,26 @@ class Application {  // one load of one landing
     return landed;
   }
 
-  Result<Landed> ReplaceOccurring(const std::vector<std::string>& given, std::vector<std::string> conditions,
+  Result<Landed> ReplaceOccurring(const std::vector<std::string>& given,
+                                  std::vector<std::string> conditions,
                                   const std::vector<std::string>& columns) {
     TRY(Stage());
     conditions.insert(conditions.end(), given.begin(), given.end());
     Landed landed{.rows = staged_};
-    landed.deleted = TRY(Execute(fmt::format("DELETE FROM {} USING (SELECT DISTINCT {} FROM {}) AS _p WHERE {}",
-                                             target_.quoted, Join(columns, ", "), kRows, Join(conditions, " AND "))));
+    landed.deleted = TRY(Execute(
+        fmt::format("DELETE FROM {} USING (SELECT DISTINCT {} FROM {}) AS _p WHERE {}",
+                    target_.quoted, Join(columns, ", "), kRows, Join(conditions, " AND "))));
     given_.clear();  // staging has checked them
     return InsertStaged(landed);
   }
 
   // The rows into a temporary table, where they can be read more than once.
   Status Stage() {
-    const std::string epoch = rows_.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
-    TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_rows AS SELECT {}{} FROM ({}) AS _rows",
-                            Join(Checked(), ", "), epoch, rows_.select)));
+    const std::string epoch =
+        rows_.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
+    TRY(Execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_rows AS SELECT {}{} FROM ({}) AS _rows",
+                    Join(Checked(), ", "), epoch, rows_.select)));
     staged_ = TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows)));
     return Ok();
   }
@@ -173,12 +198,13 @@ class Application {  // one load of one landing
 
   Status RefuseNullKeys() {
     for (const std::string& key : load_.key) {
-      const uint64_t nulls =
-          TRY(Count(fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL", kRows, QuoteIdentifier(key))));
+      const uint64_t nulls = TRY(Count(
+          fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL", kRows, QuoteIdentifier(key))));
       if (nulls == 0) continue;
-      return DataError(fmt::format("{}: the key '{}' is NULL in {} of {} rows; filter them out ({} IS NOT NULL) or give "
-                                   "them a key",
-                                   Loading(), key, nulls, staged_, QuoteIdentifier(key)));
+      return DataError(fmt::format(
+          "{}: the key '{}' is NULL in {} of {} rows; filter them out ({} IS NOT NULL) or give "
+          "them a key",
+          Loading(), key, nulls, staged_, QuoteIdentifier(key)));
     }
     return Ok();
   }
@@ -187,10 +213,11 @@ class Application {  // one load of one landing
   Result<uint64_t> DropSuperseded() {
     if (!rows_.staged) return uint64_t{0};
     const std::string epoch = QuoteIdentifier(kEpochColumn);
-    const uint64_t dropped = TRY(Execute(
-        fmt::format("DELETE FROM {0} AS s USING (SELECT {1}, max({2}) AS _sluice_last FROM {0} GROUP BY {1}) AS t "
-                    "WHERE {3} AND s.{2} < t._sluice_last",
-                    kRows, KeyList(""), epoch, KeysEqual("s", "t"))));
+    const uint64_t dropped =
+        TRY(Execute(fmt::format("DELETE FROM {0} AS s USING (SELECT {1}, max({2}) AS _sluice_last "
+                                "FROM {0} GROUP BY {1}) AS t "
+                                "WHERE {3} AND s.{2} < t._sluice_last",
+                                kRows, KeyList(""), epoch, KeysEqual("s", "t"))));
     left_ = staged_ - dropped;
     return dropped;
   }
@@ -200,7 +227,9 @@ class Application {  // one load of one landing
     const uint64_t rows = left_ ? *left_ : staged_;
     const uint64_t keys = TRY(Count(DistinctKeys()));
     if (keys == rows) return uint64_t{0};
-    TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_distinct AS SELECT DISTINCT * FROM {0}; DROP TABLE {0}; "
+    TRY(
+        Execute(fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_distinct AS SELECT DISTINCT * "
+                            "FROM {0}; DROP TABLE {0}; "
                             "ALTER TABLE temp.main._sluice_distinct RENAME TO _sluice_rows",
                             kRows)));
     if (TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows))) > keys) return RepeatedKey();
@@ -208,21 +237,27 @@ class Application {  // one load of one landing
   }
 
   Error RepeatedKey() {
-    auto found = session_.Query(fmt::format("SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1 ORDER BY ALL LIMIT 1",
-                                            KeyList(""), kRows),
-                                {}, stop_);
+    auto found = session_.Query(
+        fmt::format(
+            "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1 ORDER BY ALL LIMIT 1",
+            KeyList(""), kRows),
+        {}, stop_);
     if (!found.ok()) return std::move(found).error();
-    if (found.value().rows.empty()) return InternalError(Loading() + ": repeated keys that nobody finds");
+    if (found.value().rows.empty())
+      return InternalError(Loading() + ": repeated keys that nobody finds");
     const auto& row = found.value().rows[0];
-    return DataError(fmt::format("{}: {} rows have {}, and nothing says which of them counts; put a step before it: "
-                                 "dedupe: {{ key: [{}], order_by: … }}",
-                                 Loading(), row.back().text, KeyText(row), Join(load_.key, ", ")));
+    return DataError(fmt::format(
+        "{}: {} rows have {}, and nothing says which of them counts; put a step before it: "
+        "dedupe: {{ key: [{}], order_by: … }}",
+        Loading(), row.back().text, KeyText(row), Join(load_.key, ", ")));
   }
 
   Result<uint64_t> DeleteByKey() {
-    const std::string keys = load_.mode == Mode::kReplace ? fmt::format("(SELECT DISTINCT {} FROM {})", KeyList(""), kRows)
-                                                          : std::string(kRows);
-    return Execute(fmt::format("DELETE FROM {} AS t USING {} AS s WHERE {}", target_.quoted, keys, KeysEqual("t", "s")));
+    const std::string keys = load_.mode == Mode::kReplace
+                                 ? fmt::format("(SELECT DISTINCT {} FROM {})", KeyList(""), kRows)
+                                 : std::string(kRows);
+    return Execute(fmt::format("DELETE FROM {} AS t USING {} AS s WHERE {}", target_.quoted, keys,
+                               KeysEqual("t", "s")));
   }
 
   std::string InsertText(const std::string& from, const std::string& epoch) const {
@@ -231,12 +266,12 @@ class Application {  // one load of one landing
       into.push_back(QuoteIdentifier(kEpochColumn));
       values.push_back(epoch);
     }
-    return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS _rows", target_.quoted, Join(into, ", "),
-                       Join(values, ", "), from);
+    return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS _rows", target_.quoted,
+                       Join(into, ", "), Join(values, ", "), from);
   }
 
-  // The columns, the first of them guarded: a row outside the partition given ends the statement. In the select list
-  // no optimiser moves it below the rows' own filters.
+  // The columns, the first of them guarded: a row outside the partition given ends the statement.
+  // In the select list no optimiser moves it below the rows' own filters.
   std::vector<std::string> Checked() const {
     std::vector<std::string> values = names_;
     if (given_.empty() || values.empty()) return values;
@@ -247,8 +282,9 @@ class Application {  // one load of one landing
       shown.push_back(fmt::format("{} || coalesce(CAST({} AS VARCHAR), 'NULL')",
                                   QuoteLiteral(load_.partition[i].column + " = "), text));
     }
-    values[0] = fmt::format("CASE WHEN {} THEN {} ELSE error({} || {}) END AS {}", given_, values[0],
-                            QuoteLiteral(kPartitionError), Join(shown, " || ', ' || "), values[0]);
+    values[0] =
+        fmt::format("CASE WHEN {} THEN {} ELSE error({} || {}) END AS {}", given_, values[0],
+                    QuoteLiteral(kPartitionError), Join(shown, " || ', ' || "), values[0]);
     return values;
   }
 
@@ -262,7 +298,8 @@ class Application {  // one load of one landing
       } else if (Find(load_.schema, column.name) != nullptr) {
         value = QuoteIdentifier(column.name);
       }
-      values.push_back(fmt::format("CAST({} AS {}) AS {}", value, column.type, QuoteIdentifier(column.name)));
+      values.push_back(
+          fmt::format("CAST({} AS {}) AS {}", value, column.type, QuoteIdentifier(column.name)));
     }
     return Join(values, ", ");
   }
@@ -270,7 +307,9 @@ class Application {  // one load of one landing
   std::string GivenText(size_t term) const {
     return fmt::format("CAST($sluice_partition_{} AS {})", term, load_.partition[term].value->type);
   }
-  std::string StagedEpoch() const { return rows_.staged ? QuoteIdentifier(kEpochColumn) : rows_.epoch; }
+  std::string StagedEpoch() const {
+    return rows_.staged ? QuoteIdentifier(kEpochColumn) : rows_.epoch;
+  }
   std::string Kept(std::string_view prefix) const {
     std::vector<std::string> names;
     for (const std::string& name : target_.ColumnsNotIn(load_.schema)) {
@@ -280,7 +319,8 @@ class Application {  // one load of one landing
   }
   std::string KeyList(std::string_view prefix) const {
     std::vector<std::string> names;
-    for (const std::string& key : load_.key) names.push_back(std::string(prefix) + QuoteIdentifier(key));
+    for (const std::string& key : load_.key)
+      names.push_back(std::string(prefix) + QuoteIdentifier(key));
     return Join(names, ", ");
   }
   std::string KeysEqual(std::string_view left, std::string_view right) const {
@@ -295,7 +335,8 @@ class Application {  // one load of one landing
   }
   std::string KeyText(const std::vector<sql::Cell>& row) const {
     std::vector<std::string> parts;
-    for (size_t i = 0; i < load_.key.size(); ++i) parts.push_back(fmt::format("{} = '{}'", load_.key[i], row[i].text));
+    for (size_t i = 0; i < load_.key.size(); ++i)
+      parts.push_back(fmt::format("{} = '{}'", load_.key[i], row[i].text));
     return Join(parts, ", ");
   }
   std::string Loading() const { return fmt::format("loading into '{}'", load_.target); }
@@ -308,12 +349,14 @@ class Application {  // one load of one landing
     if (at == std::string::npos) return std::move(done).error().While(Loading());
     std::vector<std::string> wanted;
     for (const PartitionTerm& term : load_.partition) {
-      if (term.value) wanted.push_back(fmt::format("{} = {}", term.column, term.value->text.value_or("NULL")));
+      if (term.value)
+        wanted.push_back(fmt::format("{} = {}", term.column, term.value->text.value_or("NULL")));
     }
     const std::string found = message.substr(at + kPartitionError.size());
-    return DataError(fmt::format("{}: a row has {}, but the load replaces the partition {}; filter the rows to it, or name "
-                                 "the column alone to take its values from the rows",
-                                 Loading(), found.substr(0, found.find('\n')), Join(wanted, ", ")));
+    return DataError(fmt::format(
+        "{}: a row has {}, but the load replaces the partition {}; filter the rows to it, or name "
+        "the column alone to take its values from the rows",
+        Loading(), found.substr(0, found.find('\n')), Join(wanted, ", ")));
   }
 
   Result<uint64_t> Count(const std::string& text) {
@@ -334,8 +377,8 @@ class Application {  // one load of one landing
 
 }  // namespace
 
-Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load, const Incoming& rows,
-                     std::stop_token stop) {
+Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
+                     const Incoming& rows, std::stop_token stop) {
   return Application(session, target, load, rows, std::move(stop)).Run();
 }
 

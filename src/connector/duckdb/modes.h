@@ -1,12 +1,14 @@
-// What each load mode does to a table, as statements of one transaction: rows come from a SELECT or from the lane's
-// stage, and every count is DuckDB's own.
+// What each load mode does to a table, as statements of one transaction: rows come from a SELECT or
+// from the lane's stage, and every count is DuckDB's own.
 //
-// `insert`, `upsert`, `replace` and a partition taken from the rows read the rows more than once, so they pass through a
-// temporary table; delete + insert from there is several times faster than MERGE or ON CONFLICT and half the file.
+// `insert`, `upsert`, `replace` and a partition taken from the rows read the rows more than once,
+// so they pass through a temporary table; delete + insert from there is several times faster than
+// MERGE or ON CONFLICT and half the file.
 //
-// Repeated keys: `insert` refuses them. `upsert` takes rows that are equal in every column as one (the repeats count as
-// unchanged) and refuses different rows with one key, because nothing says which is the newer; of rows staged by several
-// epochs the latest epoch's wins. `replace` takes all rows of a key, of the latest epoch that has it.
+// Repeated keys: `insert` refuses them. `upsert` takes rows that are equal in every column as one
+// (the repeats count as unchanged) and refuses different rows with one key, because nothing says
+// which is the newer; of rows staged by several epochs the latest epoch's wins. `replace` takes all
+// rows of a key, of the latest epoch that has it.
 #pragma once
 
 #include <stop_token>
@@ -21,14 +23,14 @@ namespace sluice::duckdb {
 
 // Rows on their way into a table.
 struct Incoming {
-  std::string select;                 // has the load's columns by name
+  std::string select;  // has the load's columns by name
   std::vector<sql::Bound> bound;
-  std::string epoch;                  // SQL: the number, or the column of a stage
-  bool staged = false;                // of several epochs: `select` has kEpochColumn
+  std::string epoch;    // SQL: the number, or the column of a stage
+  bool staged = false;  // of several epochs: `select` has kEpochColumn
 };
 
-Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load, const Incoming& rows,
-                     std::stop_token stop);
+Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
+                     const Incoming& rows, std::stop_token stop);
 
 // The name under which two landings of this load exclude each other; empty: they need not (append).
 std::string ClaimOf(const TableName& table, const Load& load);

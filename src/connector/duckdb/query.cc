@@ -1,3 +1,4 @@
+// See query.h.
 #include "connector/duckdb/query.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ void AddCteNames(const Json& node, Names& ctes) {
   const auto map = node.find("cte_map");
   if (map == node.end() || !map->is_object() || !map->contains("map")) return;
   for (const Json& entry : (*map)["map"]) {
-    if (entry.contains("key") && entry["key"].is_string()) ctes.insert(entry["key"].get<std::string>());
+    if (entry.contains("key") && entry["key"].is_string())
+      ctes.insert(entry["key"].get<std::string>());
   }
 }
 
@@ -39,20 +41,22 @@ void Qualify(Json& node, const std::string& alias, Names ctes) {
 
 }  // namespace
 
-Result<std::string> QualifyTables(sql::Session& session, const DatabaseFile& file, const std::string& query) {
-  const sql::Rows parsed =
-      TRY(session.Query("SELECT json_serialize_sql(CAST($query AS VARCHAR))", {TextValue("query", query)}));
+Result<std::string> QualifyTables(sql::Session& session, const DatabaseFile& file,
+                                  const std::string& query) {
+  const sql::Rows parsed = TRY(session.Query("SELECT json_serialize_sql(CAST($query AS VARCHAR))",
+                                             {TextValue("query", query)}));
   Json tree = TRY(ParseJson(parsed.rows.at(0).at(0).text));
   if (tree.value("error", true)) {
     return ConfigError({}, fmt::format("the query of '{}' is not one SELECT: {}", file.shown(),
                                        tree.value("error_message", "it cannot be parsed")));
   }
   if (!tree.contains("statements") || tree["statements"].size() != 1) {
-    return ConfigError({}, fmt::format("the query of '{}' is not one SELECT; write one statement", file.shown()));
+    return ConfigError(
+        {}, fmt::format("the query of '{}' is not one SELECT; write one statement", file.shown()));
   }
   Qualify(tree["statements"], file.alias(), {});
-  const sql::Rows text = TRY(
-      session.Query("SELECT json_deserialize_sql(CAST($tree AS JSON))", {TextValue("tree", tree.dump())}));
+  const sql::Rows text = TRY(session.Query("SELECT json_deserialize_sql(CAST($tree AS JSON))",
+                                           {TextValue("tree", tree.dump())}));
   return text.rows.at(0).at(0).text;
 }
 

@@ -1,3 +1,4 @@
+// See records.h.
 #include "connector/duckdb/records.h"
 
 #include <fmt/format.h>
@@ -16,8 +17,8 @@ constexpr std::string_view kOfLane =
     "flow = CAST($flow AS VARCHAR) AND \"interval\" = CAST($interval AS VARCHAR)";
 
 std::vector<sql::Bound> BindLane(const Lane& lane) {
-  return {TextValue("project", lane.project), TextValue("pipeline", lane.pipeline), TextValue("flow", lane.flow),
-          TextValue("interval", lane.interval)};
+  return {TextValue("project", lane.project), TextValue("pipeline", lane.pipeline),
+          TextValue("flow", lane.flow), TextValue("interval", lane.interval)};
 }
 
 std::string IdentitiesOf(const EpochRecord& record) {
@@ -60,26 +61,31 @@ Status Records::Create(sql::Session& session) const {
   auto done = session.Execute(text);
   if (done.ok()) return Ok();
   TRY(session.Rollback());
-  return std::move(done).error().While(fmt::format("creating the epoch records in '{}'", file_.shown()));
+  return std::move(done).error().While(
+      fmt::format("creating the epoch records in '{}'", file_.shown()));
 }
 
 Result<std::optional<EpochRecord>> Records::Last(sql::Session& session, const Lane& lane) const {
   const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT record FROM {} WHERE {} ORDER BY epoch DESC LIMIT 1", Epochs(), kOfLane), BindLane(lane)));
+      fmt::format("SELECT record FROM {} WHERE {} ORDER BY epoch DESC LIMIT 1", Epochs(), kOfLane),
+      BindLane(lane)));
   if (rows.rows.empty()) return std::optional<EpochRecord>();
   return std::optional<EpochRecord>(
-      TRY(ParseEpochRecord(rows.rows[0][0].text).While(fmt::format("reading the epoch records of '{}'", file_.shown()))));
+      TRY(ParseEpochRecord(rows.rows[0][0].text)
+              .While(fmt::format("reading the epoch records of '{}'", file_.shown()))));
 }
 
 Result<std::vector<LoadedRange>> Records::Loaded(sql::Session& session, const Lane& lane) const {
-  const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT unnest(identities) AS identity, fingerprint, epoch FROM {} WHERE {} AND taken_back_by IS NULL "
-                  "ORDER BY identity, epoch",
-                  Epochs(), kOfLane),
-      BindLane(lane)));
+  const sql::Rows rows =
+      TRY(session.Query(fmt::format("SELECT unnest(identities) AS identity, fingerprint, epoch "
+                                    "FROM {} WHERE {} AND taken_back_by IS NULL "
+                                    "ORDER BY identity, epoch",
+                                    Epochs(), kOfLane),
+                        BindLane(lane)));
   std::vector<LoadedRange> loaded;
   for (const auto& row : rows.rows) {
-    loaded.push_back({.identity = row[0].text, .fingerprint = row[1].text, .epoch = {std::stoll(row[2].text)}});
+    loaded.push_back(
+        {.identity = row[0].text, .fingerprint = row[1].text, .epoch = {std::stoll(row[2].text)}});
   }
   return loaded;
 }
@@ -91,65 +97,75 @@ Result<EpochId> Records::Allocate(sql::Session& session) const {
   const int64_t last = TRY(QueryNumber(session, "SELECT max(epoch) FROM " + Epochs()));
   if (number > last) return EpochId{number};
   // Numbers that another sink gave out have passed ours: catch up.
-  return EpochId{TRY(QueryNumber(session, fmt::format("SELECT max({}) FROM range({})", next, last - number + 1)))};
+  return EpochId{TRY(
+      QueryNumber(session, fmt::format("SELECT max({}) FROM range({})", next, last - number + 1)))};
 }
 
 Status Records::RefuseStaleFence(sql::Session& session, const EpochRecord& record) const {
   const int64_t fence =
-      TRY(QueryNumber(session, fmt::format("SELECT max(fence) FROM {} WHERE {}", Epochs(), kOfLane), BindLane(record.lane)));
+      TRY(QueryNumber(session, fmt::format("SELECT max(fence) FROM {} WHERE {}", Epochs(), kOfLane),
+                      BindLane(record.lane)));
   if (fence <= record.fence.value) return Ok();
-  return RejectedError(fmt::format("committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, "
-                                   "ours {}); nothing was written, let that run finish",
-                                   record.epoch.value, file_.shown(), fence, record.fence.value));
+  return RejectedError(fmt::format(
+      "committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, "
+      "ours {}); nothing was written, let that run finish",
+      record.epoch.value, file_.shown(), fence, record.fence.value));
 }
 
-Status Records::Insert(sql::Session& session, const EpochRecord& record, const std::vector<std::string>& targets,
-                       Micros now) const {
+Status Records::Insert(sql::Session& session, const EpochRecord& record,
+                       const std::vector<std::string>& targets, Micros now) const {
   TRY(Claim(session, LaneClaim(record.lane), record.epoch));
   TRY(RefuseStaleFence(session, record));
   std::vector<sql::Bound> bound = BindLane(record.lane);
   bound.push_back(TextValue("fingerprint", record.fingerprint));
   bound.push_back(TextValue("identities", IdentitiesOf(record)));
-  bound.push_back(TextValue("targets", Json(targets).dump(-1, ' ', false, Json::error_handler_t::replace)));
+  bound.push_back(
+      TextValue("targets", Json(targets).dump(-1, ' ', false, Json::error_handler_t::replace)));
   bound.push_back(TextValue("record", Serialise(record)));
   TRY(session.Execute(
-      fmt::format(R"(INSERT INTO {} SELECT CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), CAST($flow AS VARCHAR),
+      fmt::format(
+          R"(INSERT INTO {} SELECT CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), CAST($flow AS VARCHAR),
                        CAST($interval AS VARCHAR), {}, {}, {}, CAST($fingerprint AS VARCHAR),
                        from_json(CAST($identities AS JSON), '["VARCHAR"]'), from_json(CAST($targets AS JSON), '["VARCHAR"]'),
                        CAST($record AS VARCHAR), {}, {}, NULL, make_timestamp({}))",
-                  Epochs(), record.epoch.value, record.fence.value, record.run.value, record.final, record.published,
-                  now.count()),
+          Epochs(), record.epoch.value, record.fence.value, record.run.value, record.final,
+          record.published, now.count()),
       bound));
   return Ok();
 }
 
 Status Records::ForgetStagedAfter(sql::Session& session, const Lane& lane, EpochId decided) const {
-  TRY(session.Execute(
-      fmt::format("DELETE FROM {} WHERE {} AND NOT published AND epoch > {}", Epochs(), kOfLane, decided.value),
-      BindLane(lane)));
+  TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} AND NOT published AND epoch > {}",
+                                  Epochs(), kOfLane, decided.value),
+                      BindLane(lane)));
   return Ok();
 }
 
 Result<std::vector<EpochId>> Records::Of(sql::Session& session, const Lane& lane,
                                          const std::vector<EpochId>& epochs) const {
-  const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT epoch FROM {} WHERE {} AND taken_back_by IS NULL AND epoch IN ({}) ORDER BY epoch", Epochs(), kOfLane,
-                  NumberList(epochs)),
-      BindLane(lane)));
+  const sql::Rows rows =
+      TRY(session.Query(fmt::format("SELECT epoch FROM {} WHERE {} AND taken_back_by IS NULL AND "
+                                    "epoch IN ({}) ORDER BY epoch",
+                                    Epochs(), kOfLane, NumberList(epochs)),
+                        BindLane(lane)));
   std::vector<EpochId> found;
   for (const auto& row : rows.rows) found.push_back({std::stoll(row[0].text)});
   return found;
 }
 
 Result<bool> Records::Shared(sql::Session& session, const std::vector<EpochId>& epochs) const {
-  return TRY(QueryNumber(session, fmt::format("SELECT count(*) FROM (SELECT epoch FROM {} WHERE epoch IN ({}) GROUP BY epoch "
-                                              "HAVING count(DISTINCT (project, pipeline, flow, \"interval\")) > 1)",
-                                              Epochs(), NumberList(epochs)))) > 0;
+  return TRY(QueryNumber(
+             session,
+             fmt::format(
+                 "SELECT count(*) FROM (SELECT epoch FROM {} WHERE epoch IN ({}) GROUP BY epoch "
+                 "HAVING count(DISTINCT (project, pipeline, flow, \"interval\")) > 1)",
+                 Epochs(), NumberList(epochs)))) > 0;
 }
 
-Status Records::MarkTakenBack(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs, EpochId by) const {
-  TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE {} AND epoch IN ({})", Epochs(), by.value, kOfLane,
-                                  NumberList(epochs)),
+Status Records::MarkTakenBack(sql::Session& session, const Lane& lane,
+                              const std::vector<EpochId>& epochs, EpochId by) const {
+  TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE {} AND epoch IN ({})",
+                                  Epochs(), by.value, kOfLane, NumberList(epochs)),
                       BindLane(lane)));
   return Ok();
 }
@@ -158,22 +174,26 @@ Status Records::EnsureClaims(sql::Session& session, const std::vector<std::strin
   const std::set<std::string> wanted(names.begin(), names.end());
   const std::string list = Json(wanted).dump(-1, ' ', false, Json::error_handler_t::replace);
   TRY(session.Execute(
-      fmt::format(R"(INSERT INTO {0} SELECT name, 0 FROM (SELECT unnest(from_json(CAST($names AS JSON), '["VARCHAR"]')) AS name)
+      fmt::format(
+          R"(INSERT INTO {0} SELECT name, 0 FROM (SELECT unnest(from_json(CAST($names AS JSON), '["VARCHAR"]')) AS name)
                      WHERE name NOT IN (SELECT name FROM {0}))",
-                  Claims()),
+          Claims()),
       {TextValue("names", list)}));
   return Ok();
 }
 
 Status Records::Claim(sql::Session& session, const std::string& name, EpochId epoch) const {
-  auto claimed = session.Execute(
-      fmt::format("UPDATE {} SET epoch = {} WHERE name = CAST($name AS VARCHAR)", Claims(), epoch.value),
-      {TextValue("name", name)});
+  auto claimed =
+      session.Execute(fmt::format("UPDATE {} SET epoch = {} WHERE name = CAST($name AS VARCHAR)",
+                                  Claims(), epoch.value),
+                      {TextValue("name", name)});
   if (!claimed.ok() && claimed.error().kind == ErrorKind::kTransient) {
-    return std::move(claimed).error().While(
-        fmt::format("another run writes the same lane or table of '{}' at the same time", file_.shown()));
+    return std::move(claimed).error().While(fmt::format(
+        "another run writes the same lane or table of '{}' at the same time", file_.shown()));
   }
-  if (TRY(std::move(claimed)) == 0) return InternalError(fmt::format("the claim '{}' is missing in '{}'", EscapeControl(name), file_.shown()));
+  if (TRY(std::move(claimed)) == 0)
+    return InternalError(
+        fmt::format("the claim '{}' is missing in '{}'", EscapeControl(name), file_.shown()));
   return Ok();
 }
 

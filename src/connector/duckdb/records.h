@@ -1,8 +1,9 @@
-// The epoch records inside a DuckDB file: `_sluice_epochs`, one row per decided epoch, written in the epoch's own
-// transaction. If the row is there the epoch happened; nothing else says so.
+// The epoch records inside a DuckDB file: `_sluice_epochs`, one row per decided epoch, written in
+// the epoch's own transaction. If the row is there the epoch happened; nothing else says so.
 //
-// Numbers come from a sequence in the file, so two lanes that run at once never get the same one. Beside it `_sluice_claims`
-// turns what must exclude each other into a write conflict: two commits of one lane, two loads by key into one table.
+// Numbers come from a sequence in the file, so two lanes that run at once never get the same one.
+// Beside it `_sluice_claims` turns what must exclude each other into a write conflict: two commits
+// of one lane, two loads by key into one table.
 #pragma once
 
 #include <optional>
@@ -29,17 +30,23 @@ class Records {  // one thread
 
   // Within the landing's transaction:
   Result<EpochId> Allocate(sql::Session& session) const;
-  // kRejected where a run of the lane with a higher fence has committed; kTransient where one commits at the same time.
-  Status Insert(sql::Session& session, const EpochRecord& record, const std::vector<std::string>& targets, Micros now) const;
+  // kRejected where a run of the lane with a higher fence has committed; kTransient where one
+  // commits at the same time.
+  Status Insert(sql::Session& session, const EpochRecord& record,
+                const std::vector<std::string>& targets, Micros now) const;
   Status ForgetStagedAfter(sql::Session& session, const Lane& lane, EpochId decided) const;
-  // Those of `epochs` that the lane has here and that nobody took back; whether another lane has one of the same number.
-  Result<std::vector<EpochId>> Of(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs) const;
+  // Those of `epochs` that the lane has here and that nobody took back; whether another lane has
+  // one of the same number.
+  Result<std::vector<EpochId>> Of(sql::Session& session, const Lane& lane,
+                                  const std::vector<EpochId>& epochs) const;
   Result<bool> Shared(sql::Session& session, const std::vector<EpochId>& epochs) const;
-  Status MarkTakenBack(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs, EpochId by) const;
+  Status MarkTakenBack(sql::Session& session, const Lane& lane, const std::vector<EpochId>& epochs,
+                       EpochId by) const;
 
   // Rows that landings can fight for; outside of a transaction.
   Status EnsureClaims(sql::Session& session, const std::vector<std::string>& names) const;
-  // From here to the end of the transaction no other landing holds `name`: the later of two gets kTransient.
+  // From here to the end of the transaction no other landing holds `name`: the later of two gets
+  // kTransient.
   Status Claim(sql::Session& session, const std::string& name, EpochId epoch) const;
 
  private:

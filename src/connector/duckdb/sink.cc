@@ -1,3 +1,4 @@
+// See sink.h.
 #include "connector/duckdb/sink.h"
 
 #include <fmt/format.h>
@@ -20,8 +21,8 @@ Result<TableName> TableOf(const Load& load) {
 
 Result<Capabilities> DuckdbSink::Describe() {
   return Capabilities{.atomicity = Atomicity::kRecorded,
-                      .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace, Mode::kOverwrite,
-                                Mode::kReplacePartition},
+                      .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
+                                Mode::kOverwrite, Mode::kReplacePartition},
                       .describe = "DuckDB file " + file_.shown()};
 }
 
@@ -50,14 +51,16 @@ Status DuckdbSink::Prepare(const std::vector<Load>& loads, std::stop_token stop)
   return session->Commit();
 }
 
-Status DuckdbSink::PrepareTables(sql::Session& session, const std::vector<Load>& loads, std::stop_token stop) {
+Status DuckdbSink::PrepareTables(sql::Session& session, const std::vector<Load>& loads,
+                                 std::stop_token stop) {
   for (const Load& load : loads) {
     const TableName name = TRY(TableOf(load));
     const auto target = TRY(FindTarget(session, file_, name));
     std::vector<std::string> statements = TRY(PlanTarget(target, file_.Quoted(name), load));
     if (!target && name.schema != "main") {
-      statements.insert(statements.begin(), fmt::format("CREATE SCHEMA IF NOT EXISTS {}.{}", QuoteIdentifier(file_.alias()),
-                                                        QuoteIdentifier(name.schema)));
+      statements.insert(statements.begin(),
+                        fmt::format("CREATE SCHEMA IF NOT EXISTS {}.{}",
+                                    QuoteIdentifier(file_.alias()), QuoteIdentifier(name.schema)));
     }
     for (const std::string& statement : statements) TRY(session.Execute(statement, {}, stop));
   }
@@ -83,8 +86,10 @@ Result<std::vector<LoadedRange>> DuckdbSink::Loaded(const Lane& lane) {
   return records_.Loaded(*session, lane);
 }
 
-Result<std::unique_ptr<DuckdbLanding>> DuckdbSink::Start(const Lane& lane, const std::vector<Load>& loads,
-                                                         Visibility visibility, std::optional<EpochId> number) {
+Result<std::unique_ptr<DuckdbLanding>> DuckdbSink::Start(const Lane& lane,
+                                                         const std::vector<Load>& loads,
+                                                         Visibility visibility,
+                                                         std::optional<EpochId> number) {
   auto session = TRY(file_.Open());
   TRY(records_.Create(*session));
   std::vector<std::string> claims{LaneClaim(lane)};
@@ -95,19 +100,25 @@ Result<std::unique_ptr<DuckdbLanding>> DuckdbSink::Start(const Lane& lane, const
   TRY(records_.EnsureClaims(*session, claims));
   if (visibility == Visibility::kStaging) TRY(Stage(file_, lane).Prepare(*session));
   TRY(session->Begin());
-  // Touches the file, so that what others commit from here on conflicts with what this landing claims.
+  // Touches the file, so that what others commit from here on conflicts with what this landing
+  // claims.
   const EpochId epoch = number ? *number : TRY(records_.Allocate(*session));
   if (number) TRY(records_.Last(*session, lane));
-  return std::make_unique<DuckdbLanding>(std::move(session), file_, clock_, lane, loads, visibility, epoch);
+  return std::make_unique<DuckdbLanding>(std::move(session), file_, clock_, lane, loads, visibility,
+                                         epoch);
 }
 
-Result<std::unique_ptr<Landing>> DuckdbSink::Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
+Result<std::unique_ptr<Landing>> DuckdbSink::Begin(const Lane& lane, const std::vector<Load>& loads,
+                                                   Visibility visibility,
                                                    std::optional<EpochId> number) {
   return std::unique_ptr<Landing>(TRY(Start(lane, loads, visibility, number)));
 }
 
-Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
-                                           std::vector<Landed>& landed, std::stop_token stop) {
+Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane,
+                                                     const std::vector<Load>& loads,
+                                                     std::optional<EpochId> number,
+                                                     std::vector<Landed>& landed,
+                                                     std::stop_token stop) {
   auto landing = TRY(Start(lane, loads, Visibility::kTarget, number));
   landed = TRY(landing->PublishStaged(std::move(stop)));
   return std::unique_ptr<Landing>(std::move(landing));
@@ -125,28 +136,32 @@ Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
   return session->Commit();
 }
 
-Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) {
+Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
+                            const std::vector<EpochId>& epochs) {
   sql::Session& session = landing.session();
-  // Of this sink's Begin. Numbers that another sink gave out may stand for epochs of other lanes here.
+  // Of this sink's Begin. Numbers that another sink gave out may stand for epochs of other lanes
+  // here.
   const Lane& lane = static_cast<DuckdbLanding&>(landing).lane();
   const std::vector<EpochId> ours = TRY(records_.Of(session, lane, epochs));
   if (ours.empty()) return Ok();
   if (TRY(records_.Shared(session, ours))) {
-    return RejectedError(fmt::format("taking back epochs {} in '{}': other pipelines have epochs of the same number there, "
-                                     "so their rows cannot be told apart; delete the rows by hand",
-                                     NumberList(ours), file_.shown()));
+    return RejectedError(fmt::format(
+        "taking back epochs {} in '{}': other pipelines have epochs of the same number there, "
+        "so their rows cannot be told apart; delete the rows by hand",
+        NumberList(ours), file_.shown()));
   }
   for (const Load& load : loads) {
     if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
     const auto target = TRY(FindTarget(session, file_, TRY(TableOf(load))));
     if (!target) continue;
     if (!target->provenance) {
-      return RejectedError(fmt::format("'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
-                                       "by hand, or load into a table that the pipeline creates",
-                                       load.target, kEpochColumn));
+      return RejectedError(fmt::format(
+          "'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
+          "by hand, or load into a table that the pipeline creates",
+          load.target, kEpochColumn));
     }
-    TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted, QuoteIdentifier(kEpochColumn),
-                                    NumberList(ours))));
+    TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted,
+                                    QuoteIdentifier(kEpochColumn), NumberList(ours))));
   }
   return records_.MarkTakenBack(session, lane, ours, landing.epoch());
 }

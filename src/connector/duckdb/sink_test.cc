@@ -44,11 +44,15 @@ class DuckdbSinkTest : public testing::Test {
     sink_ = NewSink();
   }
   std::unique_ptr<DuckdbSink> NewSink() {
-    return std::make_unique<DuckdbSink>(DatabaseFile("w.duckdb", folder_ + "/w.duckdb", *files_, *database_), *clock_);
+    return std::make_unique<DuckdbSink>(
+        DatabaseFile("w.duckdb", folder_ + "/w.duckdb", *files_, *database_), *clock_);
   }
 
   static Load MakeLoad(Mode mode, std::vector<std::string> key = {}) {
-    return {.step = "out", .target = "shop.orders", .mode = mode, .key = std::move(key),
+    return {.step = "out",
+            .target = "shop.orders",
+            .mode = mode,
+            .key = std::move(key),
             .schema = {{"id", "INTEGER"}, {"day", "DATE"}, {"v", "VARCHAR"}}};
   }
   static Load MakePartition(std::optional<std::string> day) {
@@ -58,11 +62,14 @@ class DuckdbSinkTest : public testing::Test {
     return load;
   }
   static std::string Values(const std::string& rows) {
-    return "SELECT CAST(id AS INTEGER) AS id, CAST(day AS DATE) AS day, CAST(v AS VARCHAR) AS v FROM (VALUES " + rows +
-           ") t(id, day, v)";
+    return "SELECT CAST(id AS INTEGER) AS id, CAST(day AS DATE) AS day, CAST(v AS VARCHAR) AS v "
+           "FROM (VALUES " +
+           rows + ") t(id, day, v)";
   }
-  static EpochRecord RecordOf(const Lane& lane, EpochId epoch, int64_t fence = 1, std::string identity = "") {
-    EpochRecord record{.lane = lane, .epoch = epoch, .fence = {fence}, .run = {7}, .fingerprint = "f1"};
+  static EpochRecord RecordOf(const Lane& lane, EpochId epoch, int64_t fence = 1,
+                              std::string identity = "") {
+    EpochRecord record{
+        .lane = lane, .epoch = epoch, .fence = {fence}, .run = {7}, .fingerprint = "f1"};
     record.ranges["orders"].cuts.push_back({"orders.csv", "0", "10", std::move(identity)});
     return record;
   }
@@ -74,7 +81,9 @@ class DuckdbSinkTest : public testing::Test {
     TRY(landing->Commit(RecordOf(lane_, landing->epoch(), 1, std::move(identity))));
     return landed;
   }
-  Landed DoLoad(const Load& load, const std::string& rows) { return Must(TryLoad(load, Values(rows))); }
+  Landed DoLoad(const Load& load, const std::string& rows) {
+    return Must(TryLoad(load, Values(rows)));
+  }
   EpochId StageRows(const Load& load, const std::string& rows) {
     Must(sink_->Prepare({load}, kNever));
     auto landing = Must(sink_->Begin(lane_, {load}, Visibility::kStaging, std::nullopt));
@@ -92,15 +101,18 @@ class DuckdbSinkTest : public testing::Test {
   }
 
   // "1 2026-01-01 a;2 …" in order of all columns.
-  std::string Content(const std::string& columns = "id, day, v", const std::string& table = "shop.orders") {
+  std::string Content(const std::string& columns = "id, day, v",
+                      const std::string& table = "shop.orders") {
     DatabaseFile file("w.duckdb", folder_ + "/w.duckdb", *files_, *database_);
     auto session = Must(file.Open());
-    const auto rows = Must(session->Query("SELECT " + columns + " FROM " + QuoteIdentifier(file.alias()) + "." + table +
-                                          " ORDER BY ALL"));
+    const auto rows =
+        Must(session->Query("SELECT " + columns + " FROM " + QuoteIdentifier(file.alias()) + "." +
+                            table + " ORDER BY ALL"));
     std::string text;
     for (const auto& row : rows.rows) {
       if (!text.empty()) text += ";";
-      for (size_t i = 0; i < row.size(); ++i) text += (i ? " " : "") + (row[i].null ? std::string("NULL") : row[i].text);
+      for (size_t i = 0; i < row.size(); ++i)
+        text += (i ? " " : "") + (row[i].null ? std::string("NULL") : row[i].text);
     }
     return text;
   }
@@ -112,7 +124,8 @@ class DuckdbSinkTest : public testing::Test {
 
   int64_t CountStageTables() {
     auto session = Must(database_->Connect());
-    return Must(QueryNumber(*session, "SELECT count(*) FROM duckdb_tables() WHERE schema_name = '_sluice_stage'"));
+    return Must(QueryNumber(
+        *session, "SELECT count(*) FROM duckdb_tables() WHERE schema_name = '_sluice_stage'"));
   }
 
   std::string folder_;
@@ -132,7 +145,8 @@ TEST_F(DuckdbSinkTest, LookingCreatesNothing) {
 }
 
 TEST_F(DuckdbSinkTest, AppendAddsRowsWithTheirEpochAndRecord) {
-  const Landed landed = Must(TryLoad(MakeLoad(Mode::kAppend), Values("(1,'2026-01-01','a'),(2,'2026-01-02','b')"), "id-1"));
+  const Landed landed = Must(TryLoad(MakeLoad(Mode::kAppend),
+                                     Values("(1,'2026-01-01','a'),(2,'2026-01-02','b')"), "id-1"));
   EXPECT_EQ(landed.rows, 2u);
   EXPECT_EQ(landed.inserted, 2u);
   EXPECT_EQ(Content("*"), "1 2026-01-01 a 1;2 2026-01-02 b 1");
@@ -149,8 +163,9 @@ TEST_F(DuckdbSinkTest, AppendAddsRowsWithTheirEpochAndRecord) {
   EXPECT_EQ(loaded[0].epoch.value, 1);
   EXPECT_EQ(loaded[1].fingerprint, "f1");
   EXPECT_FALSE(Must(sink_->Last({"shop", "daily", "out", "other"})));
-  EXPECT_EQ(Content("epoch, fence, run, identities, targets, final, published", "main._sluice_epochs"),
-            "1 1 7 [id-1] [shop.orders] false true;2 1 7 [id-2] [shop.orders] false true");
+  EXPECT_EQ(
+      Content("epoch, fence, run, identities, targets, final, published", "main._sluice_epochs"),
+      "1 1 7 [id-1] [shop.orders] false true;2 1 7 [id-2] [shop.orders] false true");
 }
 
 TEST_F(DuckdbSinkTest, ALandingThatIsDroppedLeavesNothing) {
@@ -174,17 +189,20 @@ TEST_F(DuckdbSinkTest, InsertRefusesAKeyThatIsThereOrComesTwice) {
   auto there = TryLoad(load, Values("(3,'2026-01-01','c'),(2,'2026-01-01','x')"));
   ASSERT_FALSE(there.ok());
   EXPECT_EQ(there.error().kind, ErrorKind::kData);
-  EXPECT_NE(there.error().message.find("a row with id = '2' is there already"), std::string::npos) << there.error().message;
+  EXPECT_NE(there.error().message.find("a row with id = '2' is there already"), std::string::npos)
+      << there.error().message;
   auto twice = TryLoad(load, Values("(5,'2026-01-01','c'),(5,'2026-01-01','c')"));
   ASSERT_FALSE(twice.ok());
-  EXPECT_NE(twice.error().message.find("2 rows have id = '5'"), std::string::npos) << twice.error().message;
+  EXPECT_NE(twice.error().message.find("2 rows have id = '5'"), std::string::npos)
+      << twice.error().message;
   EXPECT_EQ(Content("id"), "1;2");
 }
 
 TEST_F(DuckdbSinkTest, UpsertCountsWhatItInsertsAndUpdates) {
   const Load load = MakeLoad(Mode::kUpsert, {"id"});
   DoLoad(load, "(1,'2026-01-01','a'),(2,'2026-01-01','b')");
-  const Landed landed = DoLoad(load, "(2,'2026-01-02','x'),(3,'2026-01-02','c'),(3,'2026-01-02','c')");
+  const Landed landed =
+      DoLoad(load, "(2,'2026-01-02','x'),(3,'2026-01-02','c'),(3,'2026-01-02','c')");
   EXPECT_EQ(landed.rows, 3u);
   EXPECT_EQ(landed.inserted, 1u);
   EXPECT_EQ(landed.updated, 1u);
@@ -194,17 +212,20 @@ TEST_F(DuckdbSinkTest, UpsertCountsWhatItInsertsAndUpdates) {
 
 TEST_F(DuckdbSinkTest, UpsertRefusesDifferentRowsWithOneKey) {
   const Load load = MakeLoad(Mode::kUpsert, {"id", "day"});
-  auto landed = TryLoad(load, Values("(2,'2026-01-02','x'),(2,'2026-01-02','y'),(2,'2026-01-03','z')"));
+  auto landed =
+      TryLoad(load, Values("(2,'2026-01-02','x'),(2,'2026-01-02','y'),(2,'2026-01-03','z')"));
   ASSERT_FALSE(landed.ok());
   EXPECT_EQ(landed.error().kind, ErrorKind::kData);
-  EXPECT_NE(landed.error().message.find("2 rows have id = '2', day = '2026-01-02'"), std::string::npos)
+  EXPECT_NE(landed.error().message.find("2 rows have id = '2', day = '2026-01-02'"),
+            std::string::npos)
       << landed.error().message;
   EXPECT_EQ(Content(), "");
 }
 
 TEST_F(DuckdbSinkTest, NullKeysAreRefusedByName) {
   for (const Mode mode : {Mode::kInsert, Mode::kUpsert, Mode::kReplace}) {
-    auto landed = TryLoad(MakeLoad(mode, {"id"}), Values("(NULL,'2026-01-02','x'),(2,'2026-01-02','y')"));
+    auto landed =
+        TryLoad(MakeLoad(mode, {"id"}), Values("(NULL,'2026-01-02','x'),(2,'2026-01-02','y')"));
     ASSERT_FALSE(landed.ok());
     EXPECT_EQ(landed.error().kind, ErrorKind::kData);
     EXPECT_NE(landed.error().message.find("the key 'id' is NULL in 1 of 2 rows"), std::string::npos)
@@ -213,7 +234,8 @@ TEST_F(DuckdbSinkTest, NullKeysAreRefusedByName) {
 }
 
 TEST_F(DuckdbSinkTest, UpsertLeavesColumnsThatTheRowsLack) {
-  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, note VARCHAR DEFAULT 'new', v VARCHAR); "
+  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, note VARCHAR DEFAULT "
+      "'new', v VARCHAR); "
       "INSERT INTO shop.orders VALUES (1, 'kept', 'a'), (2, 'two', 'b')");
   Load load = MakeLoad(Mode::kUpsert, {"id"});
   const Landed landed = DoLoad(load, "(1,'2026-01-01','x'),(3,'2026-01-01','y')");
@@ -225,7 +247,8 @@ TEST_F(DuckdbSinkTest, UpsertLeavesColumnsThatTheRowsLack) {
 TEST_F(DuckdbSinkTest, ReplaceTakesAllRowsOfAKey) {
   const Load load = MakeLoad(Mode::kReplace, {"id"});
   DoLoad(load, "(1,'2026-01-01','a'),(1,'2026-01-01','b'),(2,'2026-01-01','c')");
-  const Landed landed = DoLoad(load, "(1,'2026-01-02','d'),(3,'2026-01-02','e'),(3,'2026-01-02','e')");
+  const Landed landed =
+      DoLoad(load, "(1,'2026-01-02','d'),(3,'2026-01-02','e'),(3,'2026-01-02','e')");
   EXPECT_EQ(landed.deleted, 2u);
   EXPECT_EQ(landed.inserted, 3u);
   EXPECT_EQ(Content(), "1 2026-01-02 d;2 2026-01-01 c;3 2026-01-02 e;3 2026-01-02 e");
@@ -248,7 +271,8 @@ TEST_F(DuckdbSinkTest, OverwriteShowsReadersTheOldOrTheNew) {
 }
 
 TEST_F(DuckdbSinkTest, OverwriteKeepsTheConstraintsOfAUsersTable) {
-  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, day DATE, v VARCHAR NOT NULL); "
+  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, day DATE, v VARCHAR "
+      "NOT NULL); "
       "INSERT INTO shop.orders VALUES (1, NULL, 'a')");
   DoLoad(MakeLoad(Mode::kOverwrite), "(1,'2026-01-01','b')");
   EXPECT_EQ(Content("*"), "1 2026-01-01 b");
@@ -263,20 +287,27 @@ TEST_F(DuckdbSinkTest, ReplacePartitionOfAGivenValue) {
   EXPECT_EQ(landed.deleted, 2u);
   EXPECT_EQ(landed.inserted, 1u);
   EXPECT_EQ(Content("id"), "1;4");
-  EXPECT_EQ(Must(TryLoad(MakePartition("2026-01-02"), Values("(4,'2026-01-02','d')") + " WHERE false")).deleted, 1u);
+  EXPECT_EQ(
+      Must(TryLoad(MakePartition("2026-01-02"), Values("(4,'2026-01-02','d')") + " WHERE false"))
+          .deleted,
+      1u);
   EXPECT_EQ(Content("id"), "1");
-  auto other = TryLoad(MakePartition("2026-01-02"), Values("(4,'2026-01-02','d'),(5,'2026-01-03','e')"));
+  auto other =
+      TryLoad(MakePartition("2026-01-02"), Values("(4,'2026-01-02','d'),(5,'2026-01-03','e')"));
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().kind, ErrorKind::kData);
-  EXPECT_NE(other.error().message.find("a row has day = 2026-01-03, but the load replaces the partition day = 2026-01-02"),
+  EXPECT_NE(other.error().message.find(
+                "a row has day = 2026-01-03, but the load replaces the partition day = 2026-01-02"),
             std::string::npos)
       << other.error().message;
   EXPECT_EQ(Content("id"), "1");
 }
 
 TEST_F(DuckdbSinkTest, ReplacePartitionOfTheValuesInTheRows) {
-  DoLoad(MakeLoad(Mode::kAppend), "(1,'2026-01-01','a'),(2,'2026-01-02','b'),(3,NULL,'c'),(7,'2026-02-02','m')");
-  const Landed landed = DoLoad(MakePartition(std::nullopt), "(4,'2026-01-02','d'),(5,NULL,'e'),(6,NULL,'f')");
+  DoLoad(MakeLoad(Mode::kAppend),
+         "(1,'2026-01-01','a'),(2,'2026-01-02','b'),(3,NULL,'c'),(7,'2026-02-02','m')");
+  const Landed landed =
+      DoLoad(MakePartition(std::nullopt), "(4,'2026-01-02','d'),(5,NULL,'e'),(6,NULL,'f')");
   EXPECT_EQ(landed.deleted, 2u);
   EXPECT_EQ(landed.inserted, 3u);
   EXPECT_EQ(Content("id"), "1;4;5;6;7");
@@ -300,7 +331,8 @@ TEST_F(DuckdbSinkTest, StagedEpochsArePublishedAsOne) {
   EXPECT_EQ(landed.rows, 3u);
   EXPECT_EQ(landed.inserted, 1u);
   EXPECT_EQ(landed.updated, 2u);
-  EXPECT_EQ(Content("id, v, _sluice_epoch"), fmt::format("1 b {};2 d {}", first.value, second.value));
+  EXPECT_EQ(Content("id, v, _sluice_epoch"),
+            fmt::format("1 b {};2 d {}", first.value, second.value));
   EXPECT_EQ(CountStageTables(), 0);
 }
 
@@ -420,7 +452,8 @@ TEST_F(DuckdbSinkTest, TakingBackNeedsProvenance) {
 }
 
 TEST_F(DuckdbSinkTest, ColumnsAreAddedAndNothingIsNarrowed) {
-  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id BIGINT, extra INTEGER); INSERT INTO shop.orders VALUES (1, 5)");
+  Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id BIGINT, extra INTEGER); INSERT INTO "
+      "shop.orders VALUES (1, 5)");
   DoLoad(MakeLoad(Mode::kAppend), "(2,'2026-01-01','b')");
   EXPECT_EQ(Content("id, extra, day, v"), "1 5 NULL NULL;2 NULL 2026-01-01 b");
   Load load = MakeLoad(Mode::kAppend);
@@ -429,7 +462,9 @@ TEST_F(DuckdbSinkTest, ColumnsAreAddedAndNothingIsNarrowed) {
   auto narrow = sink_->Prepare({load}, kNever);
   ASSERT_FALSE(narrow.ok());
   EXPECT_EQ(narrow.error().kind, ErrorKind::kConfig);
-  EXPECT_NE(narrow.error().message.find("column 'id' of 'shop.orders' is BIGINT, the rows have DOUBLE"), std::string::npos)
+  EXPECT_NE(
+      narrow.error().message.find("column 'id' of 'shop.orders' is BIGINT, the rows have DOUBLE"),
+      std::string::npos)
       << narrow.error().message;
   EXPECT_EQ(narrow.error().mark.line, 4);
 }
@@ -456,7 +491,9 @@ TEST_F(DuckdbSinkTest, AStatementRunsInsideTheFile) {
   {
     auto landing = Must(sink_->Begin(lane_, {}, Visibility::kTarget, std::nullopt));
     Must(landing->Run("CREATE TABLE totals (n INTEGER)", {}, kNever));
-    EXPECT_EQ(Must(landing->Run("INSERT INTO totals SELECT CAST($n AS INTEGER)", {{"n", "INTEGER", "4"}}, kNever)), 1u);
+    EXPECT_EQ(Must(landing->Run("INSERT INTO totals SELECT CAST($n AS INTEGER)",
+                                {{"n", "INTEGER", "4"}}, kNever)),
+              1u);
     Must(landing->Commit(RecordOf(lane_, landing->epoch())));
   }
   EXPECT_EQ(Content("*", "main.totals"), "4");
@@ -468,10 +505,12 @@ TEST_F(DuckdbSinkTest, AStatementRunsInsideTheFile) {
 
 TEST_F(DuckdbSinkTest, WrongLoadsAreRefusedBeforeAnythingIsCreated) {
   EXPECT_EQ(sink_->Prepare({MakeLoad(Mode::kReplace)}, kNever).error().message,
-            "mode 'replace' replaces the rows of the keys that come: it needs 'key'; to replace the whole table, did you "
+            "mode 'replace' replaces the rows of the keys that come: it needs 'key'; to replace "
+            "the whole table, did you "
             "mean 'overwrite'?");
-  EXPECT_EQ(sink_->Prepare({MakeLoad(Mode::kUpsert, {"idd"})}, kNever).error().message,
-            "the key 'idd' is not a column of the rows; did you mean 'id'? the rows have: id, day, v");
+  EXPECT_EQ(
+      sink_->Prepare({MakeLoad(Mode::kUpsert, {"idd"})}, kNever).error().message,
+      "the key 'idd' is not a column of the rows; did you mean 'id'? the rows have: id, day, v");
   Load reserved = MakeLoad(Mode::kAppend);
   reserved.target = "_sluice_epochs";
   EXPECT_EQ(sink_->Prepare({reserved}, kNever).error().kind, ErrorKind::kConfig);

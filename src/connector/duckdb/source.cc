@@ -1,3 +1,4 @@
+// See source.h.
 #include "connector/duckdb/source.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ std::string Instant(Micros at, const std::string& type) {
 
 class DuckdbSource final : public Source {
  public:
-  DuckdbSource(DatabaseFile file, ExtractRequest request) : file_(std::move(file)), request_(std::move(request)) {}
+  DuckdbSource(DatabaseFile file, ExtractRequest request)
+      : file_(std::move(file)), request_(std::move(request)) {}
 
   Result<SourceShape> Describe(sql::Session& session, std::stop_token) override {
     TRY(Attach());
@@ -25,7 +27,8 @@ class DuckdbSource final : public Source {
     return shape;
   }
 
-  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token stop) override {
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                      std::stop_token stop) override {
     if (stop.stop_requested()) return CancelledError();
     TRY(Attach());
     if (request_.config.incremental) return FreezeCursor(from, limits, std::move(stop));
@@ -49,7 +52,8 @@ class DuckdbSource final : public Source {
     Opened opened{.from = {}, .bound = request_.bound};
     std::vector<std::string> columns;
     for (const Column& column : TRY(Columns(session))) {
-      columns.push_back(fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(column.name), column.type));
+      columns.push_back(
+          fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(column.name), column.type));
     }
     const std::string where = range.cuts.empty() ? "false" : TRY(Condition(range.cuts[0], session));
     opened.from = fmt::format("(SELECT {} FROM {}{})", Join(columns, ", "), TRY(Relation(session)),
@@ -65,17 +69,21 @@ class DuckdbSource final : public Source {
   Status Attach() {
     if (session_) return Ok();
     if (!file_.Exists()) {
-      return RejectedError(fmt::format("there is no DuckDB file '{}'; check the connection's 'path'", file_.shown()))
+      return RejectedError(
+                 fmt::format("there is no DuckDB file '{}'; check the connection's 'path'",
+                             file_.shown()))
           .At(request_.config.mark);
     }
     auto opened = file_.Open();
-    if (!opened.ok() && opened.error().kind == ErrorKind::kRejected) opened = file_.Open(sql::Access::kReadOnly);
+    if (!opened.ok() && opened.error().kind == ErrorKind::kRejected)
+      opened = file_.Open(sql::Access::kReadOnly);
     session_ = TRY(std::move(opened));
     return Ok();
   }
 
   std::string Named() const {
-    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text) : request_.config.table.text;
+    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text)
+                                         : request_.config.table.text;
   }
 
   std::string Identity(const Cut& cut) const {
@@ -98,15 +106,21 @@ class DuckdbSource final : public Source {
   // The table's own columns, or those that `columns` declares, cast.
   Result<Schema> Columns(sql::Session& session) {
     if (!columns_.empty()) return columns_;
-    const Mark& mark = request_.config.query.empty() ? request_.config.table.mark : request_.config.query.mark;
+    const Mark& mark =
+        request_.config.query.empty() ? request_.config.table.mark : request_.config.query.mark;
     auto described = session.Describe("SELECT * FROM " + TRY(Relation(session)), request_.bound);
-    if (!described.ok()) return std::move(described).error().While(fmt::format("reading {} of '{}'", Named(), file_.shown())).At(mark);
+    if (!described.ok())
+      return std::move(described)
+          .error()
+          .While(fmt::format("reading {} of '{}'", Named(), file_.shown()))
+          .At(mark);
     for (const NamedWritten& wanted : request_.config.columns) {
       const Column* column = Find(*described, wanted.name);
       if (column == nullptr) {
         const std::vector<std::string> names = VisibleNames(*described);
-        return ConfigError(wanted.mark, fmt::format("{} of '{}' has no column '{}'; it has: {}", Named(), file_.shown(),
-                                                    wanted.name, Join(names, ", ")));
+        return ConfigError(wanted.mark,
+                           fmt::format("{} of '{}' has no column '{}'; it has: {}", Named(),
+                                       file_.shown(), wanted.name, Join(names, ", ")));
       }
       columns_.push_back({column->name, wanted.value.empty() ? column->type : wanted.value.text});
     }
@@ -117,14 +131,17 @@ class DuckdbSource final : public Source {
   }
 
   Result<Column> FindColumn(const Written& name, std::string_view key, sql::Session& session) {
-    const Schema all = TRY(session.Describe("SELECT * FROM " + TRY(Relation(session)), request_.bound));
+    const Schema all =
+        TRY(session.Describe("SELECT * FROM " + TRY(Relation(session)), request_.bound));
     const Column* column = Find(all, name.text);
     if (column != nullptr) return *column;
     const std::vector<std::string> names = VisibleNames(all);
     const auto nearest = Nearest(name.text, names);
-    return ConfigError(name.mark, fmt::format("{}: {} of '{}' has no column '{}'; {}it has: {}", key, Named(), file_.shown(),
-                                              name.text, nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
-                                              Join(names, ", ")));
+    return ConfigError(
+        name.mark,
+        fmt::format("{}: {} of '{}' has no column '{}'; {}it has: {}", key, Named(), file_.shown(),
+                    name.text, nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
+                    Join(names, ", ")));
   }
 
   Result<std::string> Condition(const Cut& cut, sql::Session& session) {
@@ -132,21 +149,25 @@ class DuckdbSource final : public Source {
     if (!config.interval.empty()) {
       const Column column = TRY(FindColumn(config.interval, "interval", session));
       if (column.type != "DATE" && !StartsWith(column.type, "TIMESTAMP")) {
-        return ConfigError(config.interval.mark, fmt::format("interval: '{}' is {}; it must be a DATE or a TIMESTAMP",
-                                                             column.name, column.type));
+        return ConfigError(config.interval.mark,
+                           fmt::format("interval: '{}' is {}; it must be a DATE or a TIMESTAMP",
+                                       column.name, column.type));
       }
       const std::string name = QuoteIdentifier(column.name);
       // A date is compared as its midnight, in UTC as the interval is.
       const std::string type = column.type == "DATE" ? "TIMESTAMP" : column.type;
       const auto at = [&](Micros time) {
-        return type == "TIMESTAMP WITH TIME ZONE" ? fmt::format("to_timestamp({}::DOUBLE / 1000000)", time.count())
-                                                  : Instant(time, type);
+        return type == "TIMESTAMP WITH TIME ZONE"
+                   ? fmt::format("to_timestamp({}::DOUBLE / 1000000)", time.count())
+                   : Instant(time, type);
       };
-      return fmt::format("{0} >= {1} AND {0} < {2}", name, at(request_.interval->first), at(request_.interval->second));
+      return fmt::format("{0} >= {1} AND {0} < {2}", name, at(request_.interval->first),
+                         at(request_.interval->second));
     }
     if (!config.incremental) return std::string();
     const Column cursor = TRY(FindColumn(config.incremental->cursor, "incremental", session));
-    return After(cursor, cut.from) + fmt::format(" AND {} <= {}", QuoteIdentifier(cursor.name), Value(cursor, cut.to));
+    return After(cursor, cut.from) +
+           fmt::format(" AND {} <= {}", QuoteIdentifier(cursor.name), Value(cursor, cut.to));
   }
 
   static std::string Value(const Column& cursor, const std::string& text) {
@@ -159,42 +180,54 @@ class DuckdbSource final : public Source {
     const std::string name = QuoteIdentifier(cursor.name);
     if (!from.empty()) {
       std::string bound = Value(cursor, from);
-      if (incremental.lookback.count() > 0) bound += fmt::format(" - to_microseconds({})", incremental.lookback.count());
+      if (incremental.lookback.count() > 0)
+        bound += fmt::format(" - to_microseconds({})", incremental.lookback.count());
       return name + " > " + bound;
     }
-    if (incremental.initial) return fmt::format("{} >= {}", name, Value(cursor, incremental.initial->text));
+    if (incremental.initial)
+      return fmt::format("{} >= {}", name, Value(cursor, incremental.initial->text));
     return name + " IS NOT NULL";
   }
 
-  Result<std::optional<Range>> FreezeCursor(const Position& from, const Limits& limits, std::stop_token stop) {
+  Result<std::optional<Range>> FreezeCursor(const Position& from, const Limits& limits,
+                                            std::stop_token stop) {
     const IncrementalConfig& incremental = *request_.config.incremental;
     const Column cursor = TRY(FindColumn(incremental.cursor, "incremental", *session_));
     const std::string name = QuoteIdentifier(cursor.name), relation = TRY(Relation(*session_));
     TRY(RefuseNullCursors(cursor, relation, stop));
     const auto found = from.find(Named());
-    Cut cut{.partition = Named(), .from = found == from.end() ? "" : found->second, .to = {}, .identity = {}};
+    Cut cut{.partition = Named(),
+            .from = found == from.end() ? "" : found->second,
+            .to = {},
+            .identity = {}};
     // What is new decides, not what a lookback reads again.
-    const std::string fresh = cut.from.empty() ? After(cursor, "") : fmt::format("{} > {}", name, Value(cursor, cut.from));
-    const std::string rows = limits.rows == 0
-                                 ? fmt::format("SELECT {0} AS c FROM {1} WHERE {2}", name, relation, fresh)
-                                 : fmt::format("SELECT {0} AS c FROM {1} WHERE {2} ORDER BY c LIMIT {3}", name, relation, fresh,
-                                               limits.rows);
-    const sql::Rows last = TRY(session_->Query(
-        fmt::format("SELECT CAST(max(c) AS VARCHAR), (SELECT CAST(max({0}) AS VARCHAR) FROM {1} WHERE {2}) FROM ({3})", name,
-                    relation, fresh, rows),
-        request_.bound, stop));
+    const std::string fresh = cut.from.empty()
+                                  ? After(cursor, "")
+                                  : fmt::format("{} > {}", name, Value(cursor, cut.from));
+    const std::string rows =
+        limits.rows == 0 ? fmt::format("SELECT {0} AS c FROM {1} WHERE {2}", name, relation, fresh)
+                         : fmt::format("SELECT {0} AS c FROM {1} WHERE {2} ORDER BY c LIMIT {3}",
+                                       name, relation, fresh, limits.rows);
+    const sql::Rows last =
+        TRY(session_->Query(fmt::format("SELECT CAST(max(c) AS VARCHAR), (SELECT CAST(max({0}) AS "
+                                        "VARCHAR) FROM {1} WHERE {2}) FROM ({3})",
+                                        name, relation, fresh, rows),
+                            request_.bound, stop));
     if (last.rows.at(0).at(0).null) return std::optional<Range>();
     cut.to = last.rows[0][0].text;
     cut.identity = Identity(cut);
     return std::optional<Range>(Range{.cuts = {cut}, .final = cut.to == last.rows[0][1].text});
   }
 
-  Status RefuseNullCursors(const Column& cursor, const std::string& relation, std::stop_token stop) {
-    const int64_t nulls = TRY(QueryNumber(
-        *session_, fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL", relation, QuoteIdentifier(cursor.name)),
-        request_.bound, std::move(stop)));
+  Status RefuseNullCursors(const Column& cursor, const std::string& relation,
+                           std::stop_token stop) {
+    const int64_t nulls = TRY(QueryNumber(*session_,
+                                          fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL",
+                                                      relation, QuoteIdentifier(cursor.name)),
+                                          request_.bound, std::move(stop)));
     if (nulls == 0) return Ok();
-    return RejectedError(fmt::format("{} rows of {} in '{}' have no '{}', so a cursor would never read them; give them one, or "
+    return RejectedError(fmt::format("{} rows of {} in '{}' have no '{}', so a cursor would never "
+                                     "read them; give them one, or "
                                      "leave them out: query: SELECT * FROM … WHERE {} IS NOT NULL",
                                      nulls, Named(), file_.shown(), cursor.name, cursor.name))
         .At(request_.config.incremental->cursor.mark);
@@ -212,16 +245,23 @@ class DuckdbSource final : public Source {
 Result<std::unique_ptr<Source>> MakeDuckdbSource(DatabaseFile file, ExtractRequest request) {
   const ExtractConfig& config = request.config;
   if (config.table.empty() == config.query.empty()) {
-    return ConfigError(config.mark, fmt::format("extract from '{}' needs one of 'table' and 'query'", file.shown()));
+    return ConfigError(
+        config.mark,
+        fmt::format("extract from '{}' needs one of 'table' and 'query'", file.shown()));
   }
   if (!config.interval.empty() && config.incremental) {
-    return ConfigError(config.interval.mark, "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
+    return ConfigError(
+        config.interval.mark,
+        "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
   }
   if (!config.interval.empty() && !request.interval) {
-    return ConfigError(config.interval.mark, "'interval' needs a run over an interval: give the pipeline a schedule, or run "
-                                             "with --date");
+    return ConfigError(
+        config.interval.mark,
+        "'interval' needs a run over an interval: give the pipeline a schedule, or run "
+        "with --date");
   }
-  return std::unique_ptr<Source>(std::make_unique<DuckdbSource>(std::move(file), std::move(request)));
+  return std::unique_ptr<Source>(
+      std::make_unique<DuckdbSource>(std::move(file), std::move(request)));
 }
 
 }  // namespace sluice::duckdb

@@ -1,3 +1,4 @@
+// Tests of connector/duckdb/source.
 #include "connector/duckdb/source.h"
 
 #include <gtest/gtest.h>
@@ -15,11 +16,16 @@ class DuckdbSourceTest : public testing::Test {
     auto session = file.Open();
     EXPECT_TRUE(session.ok());
     alias_ = file.alias();
-    Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER, made TIMESTAMP, _sluice_epoch BIGINT); "
-        "INSERT INTO shop.orders SELECT i, TIMESTAMP '2026-01-01' + to_hours(i * 12), 1 FROM range(6) r(i); "
-        "CREATE TABLE names (id INTEGER, name VARCHAR); INSERT INTO names VALUES (1, 'one'), (2, 'two')");
+    Sql("CREATE SCHEMA shop; CREATE TABLE shop.orders (id INTEGER, made TIMESTAMP, _sluice_epoch "
+        "BIGINT); "
+        "INSERT INTO shop.orders SELECT i, TIMESTAMP '2026-01-01' + to_hours(i * 12), 1 FROM "
+        "range(6) r(i); "
+        "CREATE TABLE names (id INTEGER, name VARCHAR); INSERT INTO names VALUES (1, 'one'), (2, "
+        "'two')");
   }
-  DatabaseFile File() { return DatabaseFile("w.duckdb", probe_.Path("w.duckdb"), *probe_.files, *probe_.database); }
+  DatabaseFile File() {
+    return DatabaseFile("w.duckdb", probe_.Path("w.duckdb"), *probe_.files, *probe_.database);
+  }
   void Sql(const std::string& text) {
     auto session = probe_.database->Connect();
     auto done = (*session)->Execute("USE " + QuoteIdentifier(alias_) + ".main; " + text);
@@ -49,7 +55,8 @@ class DuckdbSourceTest : public testing::Test {
     if (!epochs.ok()) return epochs.error().message;
     for (const auto& epoch : *epochs) {
       if (&epoch != &epochs->front()) text += ";";
-      for (const auto& row : epoch.rows) text += (text.empty() || text.back() == ';' ? "" : " ") + row.at(0);
+      for (const auto& row : epoch.rows)
+        text += (text.empty() || text.back() == ';' ? "" : " ") + row.at(0);
       position_ = source.After(position_, epoch.range);
     }
     return text;
@@ -76,7 +83,8 @@ TEST_F(DuckdbSourceTest, AWholeTableIsOneRangeWithoutIdentity) {
 TEST_F(DuckdbSourceTest, AnIntervalIsHalfOpenAndKnownByItsBounds) {
   ExtractRequest request = Table("shop.orders");
   request.config.interval.text = "made";
-  const Micros day = std::chrono::hours(24), start = std::chrono::seconds(1767225600);  // 2026-01-01
+  const Micros day = std::chrono::hours(24),
+               start = std::chrono::seconds(1767225600);  // 2026-01-01
   request.interval = std::pair(start + day, start + 2 * day);
   auto source = Make(request);
   EXPECT_EQ(Ids(*source), "2 3");
@@ -115,11 +123,14 @@ TEST_F(DuckdbSourceTest, RowsWithoutACursorAreTold) {
   const auto range = source->Freeze({}, {}, {});
   ASSERT_FALSE(range.ok());
   EXPECT_EQ(range.error().kind, ErrorKind::kRejected);
-  EXPECT_NE(range.error().message.find("1 rows of shop.orders in 'w.duckdb' have no 'made'"), std::string::npos);
+  EXPECT_NE(range.error().message.find("1 rows of shop.orders in 'w.duckdb' have no 'made'"),
+            std::string::npos);
 }
 
 TEST_F(DuckdbSourceTest, AQueryMeansTheFilesOwnTables) {
-  ASSERT_TRUE(probe_.session->Execute("CREATE TABLE names (id INTEGER); INSERT INTO names VALUES (99)").ok());
+  ASSERT_TRUE(
+      probe_.session->Execute("CREATE TABLE names (id INTEGER); INSERT INTO names VALUES (99)")
+          .ok());
   ExtractRequest request{.step = "q"};
   request.config.query.text =
       "WITH orders AS (SELECT * FROM shop.orders WHERE id >= CAST($low AS INTEGER)) "
@@ -135,7 +146,8 @@ TEST_F(DuckdbSourceTest, AQueryMeansTheFilesOwnTables) {
 
 TEST_F(DuckdbSourceTest, MistakesNameWhatIsThere) {
   EXPECT_EQ(Make(Cursor("mad"))->Freeze({}, {}, {}).error().message,
-            "incremental: shop.orders of 'w.duckdb' has no column 'mad'; did you mean 'made'? it has: id, made, _sluice_epoch");
+            "incremental: shop.orders of 'w.duckdb' has no column 'mad'; did you mean 'made'? it "
+            "has: id, made, _sluice_epoch");
   EXPECT_EQ(Make(Table("nope"))->Describe(*probe_.session, {}).error().kind, ErrorKind::kConfig);
   ExtractRequest both = Table("a");
   both.config.query.text = "SELECT 1";

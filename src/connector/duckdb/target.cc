@@ -1,3 +1,4 @@
+// See target.h.
 #include "connector/duckdb/target.h"
 
 #include <fmt/format.h>
@@ -18,7 +19,8 @@ struct Decimal {
 std::optional<Decimal> ReadDecimal(std::string_view type) {
   Decimal decimal;
   const std::string text(type);
-  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)", &decimal.width, &decimal.scale) == 2) return decimal;
+  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)", &decimal.width, &decimal.scale) == 2)
+    return decimal;
   return std::nullopt;
 }
 
@@ -58,8 +60,8 @@ bool WholeFits(const Whole& from, std::string_view to) {
 }
 
 bool Nested(std::string_view type) {
-  return type.find('[') != std::string_view::npos || StartsWith(type, "STRUCT") || StartsWith(type, "MAP") ||
-         StartsWith(type, "UNION");
+  return type.find('[') != std::string_view::npos || StartsWith(type, "STRUCT") ||
+         StartsWith(type, "MAP") || StartsWith(type, "UNION");
 }
 
 bool DateLike(std::string_view from, std::string_view to) {
@@ -69,13 +71,17 @@ bool DateLike(std::string_view from, std::string_view to) {
 }
 
 Error Narrowing(const Load& load, const Column& row, const Column& column) {
-  return ConfigError(load.mark, fmt::format("column '{}' of '{}' is {}, the rows have {}: not every value would fit; "
-                                            "cast it in the pipeline (CAST({} AS {})) or widen the table's column",
-                                            column.name, load.target, column.type, row.type,
-                                            QuoteIdentifier(row.name), column.type));
+  return ConfigError(
+      load.mark,
+      fmt::format("column '{}' of '{}' is {}, the rows have {}: not every value would fit; "
+                  "cast it in the pipeline (CAST({} AS {})) or widen the table's column",
+                  column.name, load.target, column.type, row.type, QuoteIdentifier(row.name),
+                  column.type));
 }
 
-std::string ColumnText(const Column& column) { return QuoteIdentifier(column.name) + " " + column.type; }
+std::string ColumnText(const Column& column) {
+  return QuoteIdentifier(column.name) + " " + column.type;
+}
 
 std::string CreateText(const std::string& quoted, const Load& load) {
   std::vector<std::string> columns;
@@ -86,15 +92,20 @@ std::string CreateText(const std::string& quoted, const Load& load) {
 
 Result<bool> IsPlain(sql::Session& session, const DatabaseFile& file, const TableName& name) {
   constexpr std::string_view kOfTable =
-      "database_name = CAST($alias AS VARCHAR) AND lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND "
+      "database_name = CAST($alias AS VARCHAR) AND lower(schema_name) = lower(CAST($schema AS "
+      "VARCHAR)) AND "
       "lower(table_name) = lower(CAST($name AS VARCHAR))";
-  const int64_t marks = TRY(QueryNumber(
-      session,
-      fmt::format("SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {0}) + (SELECT count(*) FROM duckdb_indexes() "
-                  "WHERE {0}) + (SELECT count(*) FROM duckdb_columns() WHERE {0} AND (column_default IS NOT NULL OR comment "
-                  "IS NOT NULL)) + (SELECT count(*) FROM duckdb_tables() WHERE {0} AND comment IS NOT NULL)",
-                  kOfTable),
-      {TextValue("alias", file.alias()), TextValue("schema", name.schema), TextValue("name", name.name)}));
+  const int64_t marks =
+      TRY(QueryNumber(session,
+                      fmt::format("SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {0}) + "
+                                  "(SELECT count(*) FROM duckdb_indexes() "
+                                  "WHERE {0}) + (SELECT count(*) FROM duckdb_columns() WHERE {0} "
+                                  "AND (column_default IS NOT NULL OR comment "
+                                  "IS NOT NULL)) + (SELECT count(*) FROM duckdb_tables() WHERE {0} "
+                                  "AND comment IS NOT NULL)",
+                                  kOfTable),
+                      {TextValue("alias", file.alias()), TextValue("schema", name.schema),
+                       TextValue("name", name.name)}));
   return marks == 0;
 }
 
@@ -102,10 +113,13 @@ Status RefuseView(sql::Session& session, const DatabaseFile& file, const TableNa
   const int64_t views = TRY(QueryNumber(
       session,
       "SELECT count(*) FROM duckdb_views() WHERE database_name = CAST($alias AS VARCHAR) AND "
-      "lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND lower(view_name) = lower(CAST($name AS VARCHAR))",
-      {TextValue("alias", file.alias()), TextValue("schema", name.schema), TextValue("name", name.name)}));
+      "lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND lower(view_name) = "
+      "lower(CAST($name AS VARCHAR))",
+      {TextValue("alias", file.alias()), TextValue("schema", name.schema),
+       TextValue("name", name.name)}));
   if (views == 0) return Ok();
-  return RejectedError(fmt::format("'{}' in '{}' is a view; load into a table", Format(name), file.shown()));
+  return RejectedError(
+      fmt::format("'{}' in '{}' is a view; load into a table", Format(name), file.shown()));
 }
 
 }  // namespace
@@ -117,19 +131,23 @@ bool Widens(std::string_view from, std::string_view to) {
   if (const Whole* whole = FindWhole(from)) return WholeFits(*whole, to);
   if (from == "FLOAT") return to == "DOUBLE";
   const auto narrow = ReadDecimal(from), wide = ReadDecimal(to);
-  if (narrow && wide) return wide->scale >= narrow->scale && wide->width - wide->scale >= narrow->width - narrow->scale;
+  if (narrow && wide)
+    return wide->scale >= narrow->scale &&
+           wide->width - wide->scale >= narrow->width - narrow->scale;
   return DateLike(from, to);
 }
 
 std::vector<std::string> Target::ColumnsNotIn(const Schema& rows) const {
   std::vector<std::string> names;
   for (const Column& column : columns) {
-    if (column.name != kEpochColumn && Find(rows, column.name) == nullptr) names.push_back(column.name);
+    if (column.name != kEpochColumn && Find(rows, column.name) == nullptr)
+      names.push_back(column.name);
   }
   return names;
 }
 
-Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFile& file, const TableName& name) {
+Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFile& file,
+                                         const TableName& name) {
   if (!TRY(TableExists(session, file.alias(), name))) {
     TRY(RefuseView(session, file, name));
     return std::optional<Target>();
@@ -141,12 +159,14 @@ Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFi
   return std::optional<Target>(std::move(target));
 }
 
-Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target, const std::string& quoted,
-                                            const Load& load) {
+Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,
+                                            const std::string& quoted, const Load& load) {
   const Schema rows = Visible(load.schema);
   if (Find(rows, kEpochColumn) != nullptr) {
-    return ConfigError(load.mark, fmt::format("the rows have a column '{}', which is reserved; leave it out or rename it",
-                                              kEpochColumn));
+    return ConfigError(
+        load.mark,
+        fmt::format("the rows have a column '{}', which is reserved; leave it out or rename it",
+                    kEpochColumn));
   }
   if (!target) return std::vector<std::string>{CreateText(quoted, load)};
   std::vector<std::string> statements;

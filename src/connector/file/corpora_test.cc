@@ -1,4 +1,5 @@
-// Files that others made, through the file source: what they say must come out, or an error that says why.
+// Files that others made, through the file source: what they say must come out, or an error that
+// says why.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,7 +26,8 @@ std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-std::vector<std::filesystem::path> FilesIn(const std::filesystem::path& folder, const std::string& extension) {
+std::vector<std::filesystem::path> FilesIn(const std::filesystem::path& folder,
+                                           const std::string& extension) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (EndsWith(entry.path().string(), extension)) files.push_back(entry.path());
@@ -53,7 +55,8 @@ TEST_F(Corpora, CsvSpectrumGivesItsRows) {
     ASSERT_TRUE(parsed.ok());
     std::vector<std::pair<std::string, std::string>> columns;
     std::vector<Row> expected;
-    if (name == "location_coordinates") {  // its JSON is wrong upstream: an object, and another number
+    if (name ==
+        "location_coordinates") {  // its JSON is wrong upstream: an object, and another number
       columns = {{"lat_lng", "varchar"}};
     } else {
       for (const auto& object : *parsed) {
@@ -71,7 +74,8 @@ TEST_F(Corpora, CsvSpectrumGivesItsRows) {
     EXPECT_TRUE(LettersOf(*epochs).empty()) << name;
     std::vector<Row> rows = RowsOf(*epochs);
     for (Row& row : rows) {
-      for (std::string& value : row) value = value == "NULL" ? "" : value;  // an empty field is a NULL
+      for (std::string& value : row)
+        value = value == "NULL" ? "" : value;  // an empty field is a NULL
     }
     std::sort(rows.begin(), rows.end());
     std::sort(expected.begin(), expected.end());
@@ -87,26 +91,45 @@ TEST_F(Corpora, CsvSpectrumGivesItsRows) {
   EXPECT_EQ(exact, 11);
 }
 
-// As many lines as come in go out: rows, letters, a header; quoted line feeds and blank or comment lines aside.
+// As many lines as come in go out: rows, letters, a header; quoted line feeds and blank or comment
+// lines aside.
 TEST_F(Corpora, CsvDialectsGiveRowsOrSayWhy) {
   const auto folder = Corpus("csv/dialects");
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "skipped: 27 files are not at " << folder;
   const std::map<std::string, std::pair<size_t, size_t>> expected{
       // rows, letters
-      {"backtick", {2, 0}}, {"bad-data", {3, 0}}, {"basic", {1, 0}}, {"comma-in-quote", {1, 0}}, {"comment", {1, 0}},
-      {"empty-columns", {2, 0}}, {"escape-quotes", {3, 0}}, {"headers", {3, 0}}, {"latin", {1, 1}}, {"mac-newlines", {2, 0}},
-      {"newlines", {3, 0}}, {"no-headers", {2, 1}}, {"option-escape", {3, 0}}, {"option-quote", {2, 0}},
-      {"option-quote-escape", {3, 0}}, {"option-quote-many", {3, 0}}, {"quotes+newlines", {3, 0}}, {"strict", {2, 1}},
-      {"strict+skipLines", {4, 0}}, {"strict-false-less-columns", {2, 1}}, {"strict-false-more-columns", {2, 1}},
-      {"utf16", {2, 0}}, {"utf8", {2, 0}}};
+      {"backtick", {2, 0}},
+      {"bad-data", {3, 0}},
+      {"basic", {1, 0}},
+      {"comma-in-quote", {1, 0}},
+      {"comment", {1, 0}},
+      {"empty-columns", {2, 0}},
+      {"escape-quotes", {3, 0}},
+      {"headers", {3, 0}},
+      {"latin", {1, 1}},
+      {"mac-newlines", {2, 0}},
+      {"newlines", {3, 0}},
+      {"no-headers", {2, 1}},
+      {"option-escape", {3, 0}},
+      {"option-quote", {2, 0}},
+      {"option-quote-escape", {3, 0}},
+      {"option-quote-many", {3, 0}},
+      {"quotes+newlines", {3, 0}},
+      {"strict", {2, 1}},
+      {"strict+skipLines", {4, 0}},
+      {"strict-false-less-columns", {2, 1}},
+      {"strict-false-more-columns", {2, 1}},
+      {"utf16", {2, 0}},
+      {"utf8", {2, 0}}};
   int read = 0, refused = 0;
   for (const auto& path : FilesIn(folder, ".csv")) {
     const std::string name = path.stem();
     const auto epochs = Read(FileRequest(path));
     const size_t rows = epochs.ok() ? RowsOf(*epochs).size() : 0;
     const size_t letters = epochs.ok() ? LettersOf(*epochs).size() : 0;
-    std::cout << fmt::format("  {}: {}\n", name, epochs.ok() ? fmt::format("{} rows, {} letters", rows, letters)
-                                                              : Format(epochs.error()));
+    std::cout << fmt::format(
+        "  {}: {}\n", name,
+        epochs.ok() ? fmt::format("{} rows, {} letters", rows, letters) : Format(epochs.error()));
     read += epochs.ok(), refused += !epochs.ok();
     if (!epochs.ok()) {
       EXPECT_THAT(Format(epochs.error()), testing::HasSubstr(name));
@@ -129,8 +152,10 @@ TEST_F(Corpora, ParquetIsReadOrRefusedByName) {
   std::map<std::string, int> counts;
   for (const char* part : {"data", "bad_data"}) {
     for (const auto& path : FilesIn(folder / part, ".parquet")) {
-      if (path.stem() == "large_string_map.brotli") continue;  // two strings of 1 GiB: too much for a small machine
-      const auto epochs = Read(FileRequest(path));  // the probe compares the rows with the footer's count
+      if (path.stem() == "large_string_map.brotli")
+        continue;  // two strings of 1 GiB: too much for a small machine
+      const auto epochs =
+          Read(FileRequest(path));  // the probe compares the rows with the footer's count
       ++counts[std::string(part) + (epochs.ok() ? " read" : " refused")];
       if (!epochs.ok()) {
         std::cout << "  " << Format(epochs.error()).substr(0, 250) << "\n";
@@ -145,10 +170,12 @@ TEST_F(Corpora, ParquetIsReadOrRefusedByName) {
     const auto epochs = Read(request);
     ASSERT_FALSE(epochs.ok());
     ++counts["encrypted refused"];
-    EXPECT_THAT(epochs.error().message, testing::AnyOf(testing::HasSubstr("an encrypted file must be decrypted"),
-                                                       testing::HasSubstr("is damaged or encrypted")));
+    EXPECT_THAT(epochs.error().message,
+                testing::AnyOf(testing::HasSubstr("an encrypted file must be decrypted"),
+                               testing::HasSubstr("is damaged or encrypted")));
   }
-  for (const auto& [what, count] : counts) std::cout << fmt::format("parquet: {} {}\n", count, what);
+  for (const auto& [what, count] : counts)
+    std::cout << fmt::format("parquet: {} {}\n", count, what);
   EXPECT_EQ(counts["data read"] + counts["data refused"], 74);
   EXPECT_EQ(counts["data read"], 59);  // DuckDB reads 70: 10 have a GEOMETRY, one is too large here
   EXPECT_EQ(counts["bad_data read"] + counts["bad_data refused"], 8);

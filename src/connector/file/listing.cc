@@ -25,13 +25,19 @@ Result<FileFormat> ByExtension(const std::string& path, const Mark& mark) {
   if (last == ".csv") return FileFormat::kCsv;
   if (last == ".ndjson" || last == ".jsonl") return FileFormat::kNdjson;
   if (last == ".parquet") return FileFormat::kParquet;
-  for (const char* later : {".gz", ".zst", ".bz2", ".tsv", ".json", ".avro", ".orc", ".xml", ".xlsx", ".zip"}) {
+  for (const char* later :
+       {".gz", ".zst", ".bz2", ".tsv", ".json", ".avro", ".orc", ".xml", ".xlsx", ".zip"}) {
     if (last != later) continue;
-    return ConfigError(mark, fmt::format("'{}': files that end in {} are not built yet: they come with the width; today: "
-                                         ".csv, .ndjson, .jsonl, .parquet{}", path, last,
-                                         last == ".json" ? " (one object per line: say format: ndjson)" : ""));
+    return ConfigError(
+        mark, fmt::format(
+                  "'{}': files that end in {} are not built yet: they come with the width; today: "
+                  ".csv, .ndjson, .jsonl, .parquet{}",
+                  path, last, last == ".json" ? " (one object per line: say format: ndjson)" : ""));
   }
-  return ConfigError(mark, fmt::format("'{}': the extension does not say the format; add format: csv, ndjson or parquet", path));
+  return ConfigError(
+      mark,
+      fmt::format("'{}': the extension does not say the format; add format: csv, ndjson or parquet",
+                  path));
 }
 
 }  // namespace
@@ -40,15 +46,18 @@ std::string_view NameOf(FileFormat format) {
   return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
 }
 
-Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Written>& globs, const std::string& folder,
-                                          bool allow_empty) {
+Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Written>& globs,
+                                          const std::string& folder, bool allow_empty) {
   std::set<std::string> seen;
   std::vector<ListedFile> listed;
   for (const Written& glob : globs) {
     const std::string pattern = JoinPath(folder, glob.text);
     const std::vector<std::string> paths = TRY(files.Glob(pattern));
     if (paths.empty() && !allow_empty) {
-      return RejectedError(fmt::format("no file matches '{}' (allow_empty: on reads nothing instead)", glob.text)).At(glob.mark);
+      return RejectedError(
+                 fmt::format("no file matches '{}' (allow_empty: on reads nothing instead)",
+                             glob.text))
+          .At(glob.mark);
     }
     const bool relative = pattern != glob.text && !folder.empty();
     const std::string prefix = EndsWith(folder, "/") ? folder : folder + "/";
@@ -61,7 +70,8 @@ Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Writte
       listed.push_back(std::move(file));
     }
   }
-  std::sort(listed.begin(), listed.end(), [](const ListedFile& a, const ListedFile& b) { return a.partition < b.partition; });
+  std::sort(listed.begin(), listed.end(),
+            [](const ListedFile& a, const ListedFile& b) { return a.partition < b.partition; });
   return listed;
 }
 
@@ -69,7 +79,8 @@ Result<std::string> IdentityOf(Files& files, const ListedFile& file) {
   const FileFacts facts = TRY(files.Facts(file.path));
   std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
   std::vector<char> edge(kEdgeBytes);
-  uint64_t hash = Hash64(fmt::format("{}\n{}\n{}\n{}\n", file.partition, facts.size, facts.modified_ns, facts.inode));
+  uint64_t hash = Hash64(
+      fmt::format("{}\n{}\n{}\n{}\n", file.partition, facts.size, facts.modified_ns, facts.inode));
   size_t count = TRY(open->ReadAt(0, edge));
   hash = Hash64({edge.data(), count}, hash);
   if (facts.size > kEdgeBytes) {
@@ -79,7 +90,8 @@ Result<std::string> IdentityOf(Files& files, const ListedFile& file) {
   return fmt::format("{:016x}", hash);
 }
 
-Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFile>& files, const Mark& mark) {
+Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFile>& files,
+                            const Mark& mark) {
   if (word == "csv") return FileFormat::kCsv;
   if (word == "ndjson") return FileFormat::kNdjson;
   if (word == "parquet") return FileFormat::kParquet;
@@ -87,8 +99,9 @@ Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFil
   const FileFormat format = TRY(ByExtension(files[0].partition, mark));
   for (const ListedFile& file : files) {
     if (TRY(ByExtension(file.partition, mark)) == format) continue;
-    return ConfigError(mark, fmt::format("'{}' and '{}' have different formats; one extract reads one format",
-                                         files[0].partition, file.partition));
+    return ConfigError(
+        mark, fmt::format("'{}' and '{}' have different formats; one extract reads one format",
+                          files[0].partition, file.partition));
   }
   return format;
 }

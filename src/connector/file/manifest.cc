@@ -1,3 +1,4 @@
+// See manifest.h.
 #include "connector/file/manifest.h"
 
 #include <fmt/format.h>
@@ -17,7 +18,8 @@ constexpr uint64_t kManifestLimit = 64 << 20;
 // A path as a glob that matches nothing else.
 std::string EscapeGlob(std::string_view path) {
   std::string pattern;
-  for (const char c : path) pattern += c == '*' || c == '?' || c == '[' ? fmt::format("[{}]", c) : std::string(1, c);
+  for (const char c : path)
+    pattern += c == '*' || c == '?' || c == '[' ? fmt::format("[{}]", c) : std::string(1, c);
   return pattern;
 }
 
@@ -29,30 +31,38 @@ std::optional<EpochId> NumberOf(const std::string& path) {
   return epoch;
 }
 
-bool Outside(const std::string& name) { return StartsWith(name, "/") || name.find("..") != std::string::npos; }
+bool Outside(const std::string& name) {
+  return StartsWith(name, "/") || name.find("..") != std::string::npos;
+}
 
 Error Damaged(std::string_view what) {
-  return RejectedError(fmt::format("the manifest is damaged: {}; it was written by something else", what));
+  return RejectedError(
+      fmt::format("the manifest is damaged: {}; it was written by something else", what));
 }
 
 }  // namespace
 
 std::string Serialise(const Manifest& manifest) {
-  Json json{{"format", kFormat}, {"record", Serialise(manifest.record)}, {"renames", manifest.renames},
-            {"removes", manifest.removes}, {"taken_back", Json::array()}};
+  Json json{{"format", kFormat},
+            {"record", Serialise(manifest.record)},
+            {"renames", manifest.renames},
+            {"removes", manifest.removes},
+            {"taken_back", Json::array()}};
   for (const EpochId epoch : manifest.taken_back) json["taken_back"].push_back(epoch.value);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Result<Manifest> ParseManifest(std::string_view text) {
   const Json json = TRY(ParseJson(text));
-  if (!json.is_object() || json.value("format", Json()) != kFormat) return Damaged("it is of an unknown format");
+  if (!json.is_object() || json.value("format", Json()) != kFormat)
+    return Damaged("it is of an unknown format");
   Manifest manifest;
   try {
     manifest.record = TRY(ParseEpochRecord(json.at("record").get<std::string>()));
     json.at("renames").get_to(manifest.renames);
     json.at("removes").get_to(manifest.removes);
-    for (const Json& epoch : json.at("taken_back")) manifest.taken_back.push_back({epoch.get<int64_t>()});
+    for (const Json& epoch : json.at("taken_back"))
+      manifest.taken_back.push_back({epoch.get<int64_t>()});
   } catch (const Json::exception& problem) {
     return Damaged(problem.what());
   }
@@ -66,7 +76,8 @@ Result<Manifest> ParseManifest(std::string_view text) {
   return manifest;
 }
 
-ManifestStore::ManifestStore(Files& files, std::string folder, const Lane& lane, std::string_view target)
+ManifestStore::ManifestStore(Files& files, std::string folder, const Lane& lane,
+                             std::string_view target)
     : files_(files),
       folder_(std::move(folder)),
       lane_folder_(".sluice/" + Fingerprint(lane.Key() + "\n" + std::string(target))),
@@ -81,11 +92,14 @@ Result<std::vector<EpochId>> ManifestStore::Numbers(const std::string& pattern) 
   return numbers;
 }
 
-Result<std::vector<EpochId>> ManifestStore::Epochs() const { return Numbers(lane_folder_ + "/*.json"); }
+Result<std::vector<EpochId>> ManifestStore::Epochs() const {
+  return Numbers(lane_folder_ + "/*.json");
+}
 
 Result<Manifest> ManifestStore::Read(EpochId epoch) const {
   const std::string path = Full(ManifestName(epoch));
-  return ParseManifest(TRY(files_.ReadAll(path, kManifestLimit))).While(fmt::format("reading '{}'", path));
+  return ParseManifest(TRY(files_.ReadAll(path, kManifestLimit)))
+      .While(fmt::format("reading '{}'", path));
 }
 
 Result<std::optional<Manifest>> ManifestStore::Last() const {
@@ -117,7 +131,8 @@ void ManifestStore::Release(EpochId epoch) { (void)files_.Remove(Full(ClaimName(
 
 Status ManifestStore::Decide(const Manifest& manifest) {
   const std::string final_path = Full(ManifestName(manifest.record.epoch));
-  const std::string writing = Full(lane_folder_) + "/" + std::to_string(manifest.record.epoch.value) + ".deciding";
+  const std::string writing =
+      Full(lane_folder_) + "/" + std::to_string(manifest.record.epoch.value) + ".deciding";
   {
     const auto file = TRY(files_.Open(writing, Files::Mode::kTruncate));
     TRY(file->Append(Serialise(manifest)));
@@ -143,7 +158,9 @@ Status ManifestStore::RollForward(const Manifest& manifest) {
 Status ManifestStore::Sweep() {
   if (!files_.Exists(Full(lane_folder_))) return Ok();
   const std::vector<EpochId> decided = TRY(Epochs());
-  const auto is_decided = [&](EpochId epoch) { return std::binary_search(decided.begin(), decided.end(), epoch); };
+  const auto is_decided = [&](EpochId epoch) {
+    return std::binary_search(decided.begin(), decided.end(), epoch);
+  };
   for (const EpochId epoch : TRY(Numbers(lane_folder_ + "/*.landing"))) {
     if (is_decided(epoch)) {
       TRY(RollForward(TRY(Read(epoch))));

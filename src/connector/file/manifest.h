@@ -1,9 +1,10 @@
-// The decisions of a file sink: `<folder>/.sluice/<lane and target>/<epoch>.json`, one per epoch, holding the epoch's record
-// and what has to be renamed and removed for it to be seen.
+// The decisions of a file sink: `<folder>/.sluice/<lane and target>/<epoch>.json`, one per epoch,
+// holding the epoch's record and what has to be renamed and removed for it to be seen.
 //
-// Invariant: the manifest appears under its name at once, complete and synced, or not at all; that is the decision. All it
-// names is synced before. What it says is rolled forward afterwards, any number of times: a rename whose source is gone
-// and a removal of what is gone have been done. A file that no manifest names was never decided.
+// Invariant: the manifest appears under its name at once, complete and synced, or not at all; that
+// is the decision. All it names is synced before. What it says is rolled forward afterwards, any
+// number of times: a rename whose source is gone and a removal of what is gone have been done. A
+// file that no manifest names was never decided.
 #pragma once
 
 #include <optional>
@@ -39,22 +40,30 @@ class ManifestStore {  // of one lane and one target; one thread
   Result<EpochId> Allocate();
   void Release(EpochId epoch);
 
-  Status Decide(const Manifest& manifest);       // kRejected where that epoch is decided already
+  Status Decide(const Manifest& manifest);  // kRejected where that epoch is decided already
   Status RollForward(const Manifest& manifest);
   // Deletes what undecided epochs left; finishes the decided ones.
   Status Sweep();
-  Status Forget(EpochId epoch);                  // the decision itself, of an epoch that was only staged
-  void RemoveIfEmpty();                          // the store's own folders
+  Status Forget(EpochId epoch);  // the decision itself, of an epoch that was only staged
+  void RemoveIfEmpty();          // the store's own folders
 
   // Names of files of an epoch, from the sink's folder on; no glob of a reader finds them.
-  std::string LandingName(EpochId epoch) const { return lane_folder_ + "/" + std::to_string(epoch.value) + ".landing"; }
-  std::string StagedName(EpochId epoch) const { return lane_folder_ + "/" + std::to_string(epoch.value) + ".staged"; }
+  std::string LandingName(EpochId epoch) const {
+    return lane_folder_ + "/" + std::to_string(epoch.value) + ".landing";
+  }
+  std::string StagedName(EpochId epoch) const {
+    return lane_folder_ + "/" + std::to_string(epoch.value) + ".staged";
+  }
   std::string Full(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
-  std::string ManifestName(EpochId epoch) const { return lane_folder_ + "/" + std::to_string(epoch.value) + ".json"; }
+  std::string ManifestName(EpochId epoch) const {
+    return lane_folder_ + "/" + std::to_string(epoch.value) + ".json";
+  }
   Result<std::vector<EpochId>> Numbers(const std::string& pattern) const;
-  std::string ClaimName(EpochId epoch) const { return ".sluice/" + std::to_string(epoch.value) + ".claim"; }
+  std::string ClaimName(EpochId epoch) const {
+    return ".sluice/" + std::to_string(epoch.value) + ".claim";
+  }
 
   Files& files_;
   std::string folder_, lane_folder_, owner_;

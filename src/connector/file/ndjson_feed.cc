@@ -1,4 +1,5 @@
-// Every read is bounded by the end that was frozen: what is appended meanwhile is not seen, what is cut off is an error.
+// Every read is bounded by the end that was frozen: what is appended meanwhile is not seen, what is
+// cut off is an error.
 #include "connector/file/ndjson_feed.h"
 
 #include <fmt/format.h>
@@ -62,9 +63,10 @@ class NdjsonFeed final : public sql::BlockFeed {
       block.bytes.resize(size + kPadding);
       TRY(ReadAll(*file_, part.partition, at_, {block.bytes.data(), size}));
       const void* feed = memrchr(block.bytes.data(), '\n', size);
-      block.size = feed ? static_cast<size_t>(static_cast<const char*>(feed) - block.bytes.data()) + 1
-                   : at_ + size == part.to ? size
-                                           : 0;
+      block.size =
+          feed ? static_cast<size_t>(static_cast<const char*>(feed) - block.bytes.data()) + 1
+          : at_ + size == part.to ? size
+                                  : 0;
       if (at_ + size == part.to) block.size = size;
       if (block.size > 0 && (feed || block.size <= format::kMaxRecordBytes)) break;
       if (size >= format::kMaxRecordBytes) {
@@ -103,7 +105,8 @@ std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(Files& files, std::vector<FilePar
   return std::make_unique<NdjsonFeed>(files, std::move(parts));
 }
 
-Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, uint64_t size, uint64_t rows, uint64_t bytes) {
+Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, uint64_t size,
+                         uint64_t rows, uint64_t bytes) {
   std::unique_ptr<File> file = TRY(files.Open(path, Files::Mode::kRead));
   LineCut cut{.to = size, .rows = 0};
   if (bytes > 0 && bytes < size - from) {
@@ -131,7 +134,8 @@ Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, u
   return cut;
 }
 
-Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path, const std::vector<int64_t>& offsets) {
+Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path,
+                                     const std::vector<int64_t>& offsets) {
   std::unique_ptr<File> file = TRY(files.Open(path, Files::Mode::kRead));
   std::vector<int64_t> lines;
   std::vector<char> buffer(256 << 10);

@@ -17,19 +17,22 @@ struct FilePart {
   uint64_t from = 0, to = 0;  // bytes; both at the beginning of a line, or at the end of the file
 };
 
-// DuckDB's workers read for themselves, one after the other: a block is copied from the page cache in a tenth of the time that
-// it takes to decode. A line longer than the record limit is not held: its block has the beginning and says how much is left out.
+// DuckDB's workers read for themselves, one after the other: a block is copied from the page cache
+// in a tenth of the time that it takes to decode. A line longer than the record limit is not held:
+// its block has the beginning and says how much is left out.
 std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(Files& files, std::vector<FilePart> parts);
 
 struct LineCut {
   uint64_t to = 0;
   uint64_t rows = 0;  // lines that are not blank; counted only where `rows` limits
 };
-// The end of the longest part from `from` with at most `rows` lines that are not blank and `bytes` bytes (0: no limit), at least one
-// line.
-Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, uint64_t size, uint64_t rows, uint64_t bytes);
+// The end of the longest part from `from` with at most `rows` lines that are not blank and `bytes`
+// bytes (0: no limit), at least one line.
+Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, uint64_t size,
+                         uint64_t rows, uint64_t bytes);
 
 // The line of each offset (ascending), from 1.
-Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path, const std::vector<int64_t>& offsets);
+Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path,
+                                     const std::vector<int64_t>& offsets);
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// Files that were written alike are read by one scan; those that were not, each in its own, in one UNION ALL.
+// Files that were written alike are read by one scan; those that were not, each in its own, in one
+// UNION ALL.
 #include "connector/file/shape.h"
 
 #include <fmt/format.h>
@@ -20,7 +21,8 @@ constexpr uint64_t kMostLineBytes = 2'000'000;  // DuckDB's limit of a line
 
 std::string Quoted(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += fmt::format("{}'{}'", text.empty() ? "" : ", ", name);
+  for (const std::string& name : names)
+    text += fmt::format("{}'{}'", text.empty() ? "" : ", ", name);
   return text;
 }
 
@@ -42,8 +44,9 @@ std::string Difference(const Schema& file, const Schema& wanted) {
 }
 
 Error DoesNotFit(const ListedFile& file, const std::string& difference, const Schema& wanted) {
-  return RejectedError(fmt::format("'{}' does not have the columns {}: {}; say what is right in `columns:`", file.partition,
-                                   Format(wanted), difference));
+  return RejectedError(
+      fmt::format("'{}' does not have the columns {}: {}; say what is right in `columns:`",
+                  file.partition, Format(wanted), difference));
 }
 
 Result<std::string> HeadOf(Files& files, const std::string& path) {
@@ -63,8 +66,8 @@ Status RefuseLongLine(Files& files, const ListedFile& file) {
   for (size_t from = 0; from < sample.size(); ++line) {
     const size_t end = std::min(sample.find_first_of("\r\n", from), sample.size());
     if (end - from > kMostLineBytes) {
-      return DataError(fmt::format("{}:{}: a line of more than {} bytes; is this a CSV file?", file.partition, line,
-                                   kMostLineBytes));
+      return DataError(fmt::format("{}:{}: a line of more than {} bytes; is this a CSV file?",
+                                   file.partition, line, kMostLineBytes));
     }
     from = end + (sample.compare(end, 2, "\r\n") == 0 ? 2 : 1);
   }
@@ -91,19 +94,23 @@ Result<Schema> InferNdjson(sql::Session& session, const std::vector<ListedFile>&
   }
   if (paths.empty()) return Schema{};
   // Its rows are never used, for it hides bad lines; its idea of the types is.
-  Result<Schema> schema = session.Describe(fmt::format(
-      "SELECT * FROM read_json({}, format='newline_delimited', ignore_errors=true, union_by_name=true, dateformat='iso', "
-      "maximum_object_size={})", format::PathList(paths), 16 << 20));
+  Result<Schema> schema =
+      session.Describe(fmt::format("SELECT * FROM read_json({}, format='newline_delimited', "
+                                   "ignore_errors=true, union_by_name=true, dateformat='iso', "
+                                   "maximum_object_size={})",
+                                   format::PathList(paths), 16 << 20));
   if (!schema.ok() && schema.error().kind != ErrorKind::kCancelled) {
-    return RejectedError(fmt::format("inferring the columns of '{}': {}; declare them in `columns:`", listed[0].partition,
-                                     schema.error().message.substr(0, schema.error().message.find("\n\n"))));
+    return RejectedError(fmt::format(
+        "inferring the columns of '{}': {}; declare them in `columns:`", listed[0].partition,
+        schema.error().message.substr(0, schema.error().message.find("\n\n"))));
   }
   return schema;
 }
 
 std::string SelectList(const Schema& schema) {
   std::string list;
-  for (const Column& column : schema) list += (list.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+  for (const Column& column : schema)
+    list += (list.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   return list;
 }
 
@@ -111,7 +118,10 @@ std::string SelectList(const Schema& schema) {
 Result<Schema> FitCsv(const format::CsvFacts& facts, const ListedFile& file, const Schema& schema) {
   if (!facts.dialect.header) {
     if (facts.columns.size() == schema.size()) return schema;
-    return DoesNotFit(file, fmt::format("it has no header and {} columns, not {}", facts.columns.size(), schema.size()), schema);
+    return DoesNotFit(
+        file,
+        fmt::format("it has no header and {} columns, not {}", facts.columns.size(), schema.size()),
+        schema);
   }
   const std::string difference = Difference(facts.columns, schema);
   if (!difference.empty()) return DoesNotFit(file, difference, schema);
@@ -126,10 +136,13 @@ Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWri
   Schema schema;
   for (const NamedWritten& column : columns) {
     const Mark& mark = column.value.mark;
-    if (Find(schema, column.name)) return ConfigError(column.mark, fmt::format("column '{}' is declared twice", column.name));
-    const auto described = session.Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", column.value.text));
+    if (Find(schema, column.name))
+      return ConfigError(column.mark, fmt::format("column '{}' is declared twice", column.name));
+    const auto described =
+        session.Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", column.value.text));
     if (!described.ok() || described->size() != 1) {
-      return ConfigError(mark, fmt::format("column '{}': '{}' is no type that DuckDB knows", column.name, column.value.text));
+      return ConfigError(mark, fmt::format("column '{}': '{}' is no type that DuckDB knows",
+                                           column.name, column.value.text));
     }
     schema.push_back({.name = column.name, .type = (*described)[0].type});
   }
@@ -151,16 +164,17 @@ Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const L
   return format::SniffCsv(session, file.path, head, wanted, stop);
 }
 
-Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format, const std::vector<ListedFile>& listed,
-                            std::stop_token stop) {
+Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
+                            const std::vector<ListedFile>& listed, std::stop_token stop) {
   if (format == FileFormat::kNdjson) return InferNdjson(session, listed);
   Schema schema;
   bool only_header = false;  // what `schema` was made of
   for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
     const bool header = format == FileFormat::kCsv && !TRY(HasRows(files, listed[i]));
-    const Schema found = format == FileFormat::kParquet
-                             ? TRY(format::ParquetSchema(session, listed[i].path, stop))
-                             : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), stop)).columns;
+    const Schema found =
+        format == FileFormat::kParquet
+            ? TRY(format::ParquetSchema(session, listed[i].path, stop))
+            : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), stop)).columns;
     if (found.empty()) continue;
     const std::string difference = schema.empty() ? "" : Difference(found, schema);
     if (!difference.empty()) return DoesNotFit(listed[i], difference, schema);
@@ -170,12 +184,14 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
       continue;
     }
     if (header) continue;
-    for (Column& column : schema) column.type = TRY(Widen(session, column.type, Find(found, column.name)->type));
+    for (Column& column : schema)
+      column.type = TRY(Widen(session, column.type, Find(found, column.name)->type));
   }
   return schema;
 }
 
-Result<std::string> FromCsv(sql::Session& session, Files& files, const std::vector<ListedFile>& listed, const Schema& schema,
+Result<std::string> FromCsv(sql::Session& session, Files& files,
+                            const std::vector<ListedFile>& listed, const Schema& schema,
                             const std::string& rejects, std::stop_token stop) {
   std::map<std::pair<format::CsvDialect, Schema>, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
@@ -185,18 +201,20 @@ Result<std::string> FromCsv(sql::Session& session, Files& files, const std::vect
   }
   std::string from;
   for (const auto& [written, paths] : alike) {
-    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", SelectList(schema),
-                        format::ReadCsv(paths, written.first, written.second, rejects));
+    from +=
+        fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", SelectList(schema),
+                    format::ReadCsv(paths, written.first, written.second, rejects));
   }
   if (!from.empty()) return "(" + from + ")";
   for (const Column& column : schema) {
-    from += fmt::format("{}CAST(NULL AS {}) AS {}", from.empty() ? "" : ", ", column.type, QuoteIdentifier(column.name));
+    from += fmt::format("{}CAST(NULL AS {}) AS {}", from.empty() ? "" : ", ", column.type,
+                        QuoteIdentifier(column.name));
   }
   return fmt::format("(SELECT {} WHERE false)", from);
 }
 
-Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed, const Schema& schema,
-                                std::stop_token stop) {
+Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
+                                const Schema& schema, std::stop_token stop) {
   std::map<Schema, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
     const Schema found = TRY(format::ParquetSchema(session, file.path, stop));
@@ -211,14 +229,17 @@ Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedF
       const Column& has = *Find(found, column.name);
       const bool same = has.type == column.type;
       if (!same && TRY(Widen(session, has.type, column.type)) != column.type) {
-        return RejectedError(fmt::format("'{}': column '{}' is {}, which {} does not hold; say what is right in `columns:`",
-                                         paths[0], column.name, has.type, column.type));
+        return RejectedError(fmt::format(
+            "'{}': column '{}' is {}, which {} does not hold; say what is right in `columns:`",
+            paths[0], column.name, has.type, column.type));
       }
       const std::string name = QuoteIdentifier(column.name);
-      list += fmt::format("{}{}", list.empty() ? "" : ", ",
-                          same ? name : fmt::format("CAST({} AS {}) AS {}", name, column.type, name));
+      list +=
+          fmt::format("{}{}", list.empty() ? "" : ", ",
+                      same ? name : fmt::format("CAST({} AS {}) AS {}", name, column.type, name));
     }
-    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", list, format::ReadParquet(paths));
+    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", list,
+                        format::ReadParquet(paths));
   }
   return "(" + from + ")";
 }

@@ -1,4 +1,5 @@
-// The columns of files: declared by the user, pinned by an earlier run, or inferred from a sample; and how one file fits them.
+// The columns of files: declared by the user, pinned by an earlier run, or inferred from a sample;
+// and how one file fits them.
 #pragma once
 
 #include <stop_token>
@@ -14,21 +15,23 @@
 
 namespace sluice {
 
-// The declared columns with their types as DuckDB writes them; a type it does not know: kConfig at its place.
+// The declared columns with their types as DuckDB writes them; a type it does not know: kConfig at
+// its place.
 Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWritten>& columns);
 // The narrowest type that holds both.
 Result<std::string> Widen(sql::Session& session, const std::string& a, const std::string& b);
 
 // Looks into up to 20 files: the columns of the first, types widened by the others.
-Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format, const std::vector<ListedFile>& listed,
-                            std::stop_token stop);
+Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
+                            const std::vector<ListedFile>& listed, std::stop_token stop);
 Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const ListedFile& file,
                                     const std::vector<std::string>& wanted, std::stop_token stop);
 
 // FROM items for files of which each is told where it does not have the columns of `schema`.
-Result<std::string> FromCsv(sql::Session& session, Files& files, const std::vector<ListedFile>& listed, const Schema& schema,
+Result<std::string> FromCsv(sql::Session& session, Files& files,
+                            const std::vector<ListedFile>& listed, const Schema& schema,
                             const std::string& rejects, std::stop_token stop);
-Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed, const Schema& schema,
-                                std::stop_token stop);
+Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
+                                const Schema& schema, std::stop_token stop);
 
 }  // namespace sluice

@@ -1,3 +1,4 @@
+// See sink.h.
 #include "connector/file/sink.h"
 
 #include <fmt/format.h>
@@ -16,9 +17,9 @@ constexpr std::string_view kStagedFormat = "(FORMAT parquet)";
 
 // Where a load writes, made exact.
 struct Place {
-  std::string shown;       // as the user wrote it
+  std::string shown;  // as the user wrote it
   std::string folder;
-  std::string file;        // empty: the folder gets one file per epoch
+  std::string file;  // empty: the folder gets one file per epoch
   std::string extension, copy_options;
 };
 
@@ -33,20 +34,29 @@ std::string CopyOptions(const std::string& format, const std::string& compressio
 
 Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
   if (!ValidUtf8(load.target) || load.target.find('\0') != std::string::npos) {
-    return ConfigError(load.mark, fmt::format("the path '{}' is not valid UTF-8", EscapeControl(load.target)));
+    return ConfigError(load.mark,
+                       fmt::format("the path '{}' is not valid UTF-8", EscapeControl(load.target)));
   }
   if (load.target.find_first_of("*?") != std::string::npos) {
-    return ConfigError(load.mark, fmt::format("'{}': a load writes one file, or a folder that ends in '/'; wildcards are for "
-                                              "reading", load.target));
+    return ConfigError(
+        load.mark,
+        fmt::format("'{}': a load writes one file, or a folder that ends in '/'; wildcards are for "
+                    "reading",
+                    load.target));
   }
   const std::string format = TRY(FormatOfTarget(load));
   const bool parquet = format == "parquet";
-  if (!parquet && !load.compression.empty() && load.compression != "auto" && load.compression != "none") {
-    return ConfigError(load.mark, fmt::format("compression '{}' is for parquet, '{}' is {}; leave it out", load.compression,
-                                              load.target, format));
+  if (!parquet && !load.compression.empty() && load.compression != "auto" &&
+      load.compression != "none") {
+    return ConfigError(load.mark,
+                       fmt::format("compression '{}' is for parquet, '{}' is {}; leave it out",
+                                   load.compression, load.target, format));
   }
   const std::string path = JoinPath(project_folder, load.target);
-  Place place{.shown = load.target, .folder = ParentFolder(path), .file = FileName(path), .extension = format,
+  Place place{.shown = load.target,
+              .folder = ParentFolder(path),
+              .file = FileName(path),
+              .extension = format,
               .copy_options = CopyOptions(format, load.compression)};
   if (EndsWith(path, "/")) {
     place.folder = path;
@@ -64,10 +74,17 @@ std::string ColumnList(const Load& load) {
 
 class FileLanding final : public Landing {  // owns its temporary file until the decision
  public:
-  FileLanding(std::unique_ptr<sql::Session> session, Files& files, Place place, Load load, ManifestStore store, Lane lane,
-              Visibility visibility, EpochId epoch, bool allocated)
-      : session_(std::move(session)), files_(files), place_(std::move(place)), load_(std::move(load)),
-        store_(std::move(store)), lane_(std::move(lane)), visibility_(visibility), epoch_(epoch), allocated_(allocated) {}
+  FileLanding(std::unique_ptr<sql::Session> session, Files& files, Place place, Load load,
+              ManifestStore store, Lane lane, Visibility visibility, EpochId epoch, bool allocated)
+      : session_(std::move(session)),
+        files_(files),
+        place_(std::move(place)),
+        load_(std::move(load)),
+        store_(std::move(store)),
+        lane_(std::move(lane)),
+        visibility_(visibility),
+        epoch_(epoch),
+        allocated_(allocated) {}
 
   ~FileLanding() override {
     (void)session_->Rollback();
@@ -79,16 +96,18 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   EpochId epoch() const override { return epoch_; }
   sql::Session& session() override { return *session_; }
 
-  Result<Landed> Write(size_t index, const std::string& select, const std::vector<sql::Bound>& bound,
-                       std::stop_token stop) override {
-    if (index != 0 || written_) return InternalError("a file takes one load, written once per epoch");
+  Result<Landed> Write(size_t index, const std::string& select,
+                       const std::vector<sql::Bound>& bound, std::stop_token stop) override {
+    if (index != 0 || written_)
+      return InternalError("a file takes one load, written once per epoch");
     if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
     const std::string path = store_.Full(Written());
     const std::string options =
         visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
-    auto rows = session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}", ColumnList(load_), select,
-                                              QuoteLiteral(path), options),
-                                  bound, stop);
+    auto rows =
+        session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
+                                      ColumnList(load_), select, QuoteLiteral(path), options),
+                          bound, stop);
     if (!rows.ok()) return Failed(std::move(rows).error());
     written_ = true;
     // COPY does not sync what it writes.
@@ -99,22 +118,29 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     return landed;
   }
 
-  Result<uint64_t> Run(const std::string&, const std::vector<sql::Bound>&, std::stop_token) override {
+  Result<uint64_t> Run(const std::string&, const std::vector<sql::Bound>&,
+                       std::stop_token) override {
     return ConfigError(load_.mark, "a file runs no statements; `in` needs a database");
   }
 
   Status Commit(const EpochRecord& record) override {
-    if (record.epoch != epoch_ || record.lane != lane_) return InternalError("the record is of another epoch");
+    if (record.epoch != epoch_ || record.lane != lane_)
+      return InternalError("the record is of another epoch");
     TRY(RefuseStaleFence(record));
-    Manifest manifest{.record = record, .renames = {}, .removes = removes_, .taken_back = taken_back_};
+    Manifest manifest{
+        .record = record, .renames = {}, .removes = removes_, .taken_back = taken_back_};
     if (visibility_ == Visibility::kTarget) TRY(AddRename(manifest));
     auto done = store_.Decide(manifest);
     decided_ = done.ok() || done.error().kind == ErrorKind::kUnsettled;
-    if (!done.ok()) return std::move(done).error().While(fmt::format("deciding epoch {} of '{}'", epoch_.value, place_.shown));
+    if (!done.ok())
+      return std::move(done).error().While(
+          fmt::format("deciding epoch {} of '{}'", epoch_.value, place_.shown));
     auto rolled = store_.RollForward(manifest);
     if (!rolled.ok()) {
-      return UnsettledError(fmt::format("epoch {} of '{}' is decided, but its file could not be put in place ({}); the next run "
-                                        "does it", epoch_.value, place_.shown, rolled.error().message));
+      return UnsettledError(fmt::format(
+          "epoch {} of '{}' is decided, but its file could not be put in place ({}); the next run "
+          "does it",
+          epoch_.value, place_.shown, rolled.error().message));
     }
     return Ok();
   }
@@ -125,7 +151,8 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
  private:
   std::string Written() const {
-    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_) : store_.LandingName(epoch_);
+    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_)
+                                               : store_.LandingName(epoch_);
   }
 
   std::string FinalName() const {
@@ -138,7 +165,8 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   Status RefuseToAppend() {
     if (load_.mode != Mode::kAppend || place_.file.empty() || !taken_back_.empty()) return Ok();
     if (!files_.Exists(store_.Full(place_.file))) return Ok();
-    return RejectedError(fmt::format("append to one existing file '{}' would write all of it again: use a folder path "
+    return RejectedError(fmt::format("append to one existing file '{}' would write all of it "
+                                     "again: use a folder path "
                                      "('{}/') that gets one file per epoch, or mode: overwrite",
                                      place_.shown, FileStem(place_.shown)))
         .At(load_.mark);
@@ -158,14 +186,16 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   Status RefuseStaleFence(const EpochRecord& record) {
     const auto last = TRY(store_.Last());
     if (!last || last->record.fence <= record.fence) return Ok();
-    return RejectedError(fmt::format("committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, ours "
-                                     "{}); nothing was written, let that run finish",
-                                     epoch_.value, place_.shown, last->record.fence.value, record.fence.value));
+    return RejectedError(fmt::format(
+        "committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, ours "
+        "{}); nothing was written, let that run finish",
+        epoch_.value, place_.shown, last->record.fence.value, record.fence.value));
   }
 
   Error Failed(Error error) const {
     // A full disk does not empty itself: no retry.
-    for (const char* hopeless : {"No space left", "Permission denied", "Read-only file system", "Disk quota"}) {
+    for (const char* hopeless :
+         {"No space left", "Permission denied", "Read-only file system", "Disk quota"}) {
       if (error.message.find(hopeless) != std::string::npos) error.kind = ErrorKind::kRejected;
     }
     return std::move(error).While(fmt::format("writing '{}'", place_.shown));
@@ -192,10 +222,12 @@ class FileSink final : public Sink {
       : place_(std::move(place)), files_(files), database_(database) {}
 
   Result<Capabilities> Describe() override {
-    return Capabilities{.atomicity = Atomicity::kRecorded,
-                        .modes = {Mode::kAppend, Mode::kOverwrite},
-                        .describe = fmt::format("{} {} ({})", place_.file.empty() ? "folder" : "file", place_.shown, place_.extension),
-                        .one_publication = !place_.file.empty()};
+    return Capabilities{
+        .atomicity = Atomicity::kRecorded,
+        .modes = {Mode::kAppend, Mode::kOverwrite},
+        .describe = fmt::format("{} {} ({})", place_.file.empty() ? "folder" : "file", place_.shown,
+                                place_.extension),
+        .one_publication = !place_.file.empty()};
   }
 
   Result<std::optional<Schema>> Target(const Load&) override {
@@ -203,7 +235,8 @@ class FileSink final : public Sink {
     const std::string path = place_.folder + "/" + place_.file;
     if (!files_.Exists(path)) return std::optional<Schema>();
     const auto session = TRY(database_.Connect());
-    return std::optional<Schema>(TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
+    return std::optional<Schema>(
+        TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
   }
 
   Status Prepare(const std::vector<Load>& loads, std::stop_token) override {
@@ -227,23 +260,29 @@ class FileSink final : public Sink {
       taken_back.insert(manifest.taken_back.begin(), manifest.taken_back.end());
       for (const auto& [step, range] : manifest.record.ranges) {
         for (const Cut& cut : range.cuts) {
-          if (!cut.identity.empty()) loaded.push_back({cut.identity, manifest.record.fingerprint, epoch});
+          if (!cut.identity.empty())
+            loaded.push_back({cut.identity, manifest.record.fingerprint, epoch});
         }
       }
     }
-    std::erase_if(loaded, [&](const LoadedRange& range) { return taken_back.contains(range.epoch); });
+    std::erase_if(loaded,
+                  [&](const LoadedRange& range) { return taken_back.contains(range.epoch); });
     return loaded;
   }
 
-  Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
+  Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads,
+                                         Visibility visibility,
                                          std::optional<EpochId> number) override {
     auto landing = TRY(Start(lane, loads, visibility, number));
-    if (visibility == Visibility::kTarget && loads[0].mode == Mode::kOverwrite) TRY(RemoveParts(*landing));
+    if (visibility == Visibility::kTarget && loads[0].mode == Mode::kOverwrite)
+      TRY(RemoveParts(*landing));
     return std::unique_ptr<Landing>(std::move(landing));
   }
 
-  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads, std::optional<EpochId> number,
-                                           std::vector<Landed>& landed, std::stop_token stop) override {
+  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads,
+                                           std::optional<EpochId> number,
+                                           std::vector<Landed>& landed,
+                                           std::stop_token stop) override {
     auto landing = TRY(Start(lane, loads, Visibility::kTarget, number));
     if (loads[0].mode == Mode::kOverwrite) TRY(RemoveParts(*landing));
     const ManifestStore store = StoreOf(lane);
@@ -267,7 +306,8 @@ class FileSink final : public Sink {
     return store.Sweep().While(fmt::format("clearing up '{}'", place_.shown));
   }
 
-  Status TakeBack(Landing& landing, const std::vector<Load>& loads, const std::vector<EpochId>& epochs) override {
+  Status TakeBack(Landing& landing, const std::vector<Load>& loads,
+                  const std::vector<EpochId>& epochs) override {
     if (epochs.empty()) return Ok();
     auto& ours = static_cast<FileLanding&>(landing);  // of this sink's Begin
     ours.TakeBack(epochs);
@@ -282,16 +322,19 @@ class FileSink final : public Sink {
   }
 
  private:
-  ManifestStore StoreOf(const Lane& lane) const { return ManifestStore(files_, place_.folder, lane, place_.file); }
+  ManifestStore StoreOf(const Lane& lane) const {
+    return ManifestStore(files_, place_.folder, lane, place_.file);
+  }
 
   Status RefuseMany(const std::vector<Load>& loads) const {
     if (loads.size() == 1) return Ok();
-    return ConfigError(loads.empty() ? Mark{} : loads[1].mark,
-                       fmt::format("{} loads write '{}'; give each its own path", loads.size(), place_.shown));
+    return ConfigError(
+        loads.empty() ? Mark{} : loads[1].mark,
+        fmt::format("{} loads write '{}'; give each its own path", loads.size(), place_.shown));
   }
 
-  Result<std::unique_ptr<FileLanding>> Start(const Lane& lane, const std::vector<Load>& loads, Visibility visibility,
-                                             std::optional<EpochId> number) {
+  Result<std::unique_ptr<FileLanding>> Start(const Lane& lane, const std::vector<Load>& loads,
+                                             Visibility visibility, std::optional<EpochId> number) {
     TRY(RefuseMany(loads));
     auto session = TRY(database_.Connect());
     ManifestStore store = StoreOf(lane);
@@ -302,8 +345,8 @@ class FileSink final : public Sink {
       return std::move(allocated).error().While(fmt::format("writing '{}'", place_.shown));
     }
     TRY(session->Begin());
-    return std::make_unique<FileLanding>(std::move(session), files_, place_, loads[0], std::move(store), lane, visibility,
-                                         *allocated, !number);
+    return std::make_unique<FileLanding>(std::move(session), files_, place_, loads[0],
+                                         std::move(store), lane, visibility, *allocated, !number);
   }
 
   // Overwriting a folder: what was loaded there before goes once the new file is there.
@@ -319,11 +362,13 @@ class FileSink final : public Sink {
 
   static std::string StagedRows(const Load& load, const std::vector<std::string>& paths) {
     if (!paths.empty()) {
-      return fmt::format("SELECT * FROM read_parquet([{}], union_by_name = true)", Join(paths, ", "));
+      return fmt::format("SELECT * FROM read_parquet([{}], union_by_name = true)",
+                         Join(paths, ", "));
     }
     std::vector<std::string> columns;
     for (const Column& column : Visible(load.schema)) {
-      columns.push_back(fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
+      columns.push_back(
+          fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
     }
     return fmt::format("SELECT {} WHERE false", Join(columns, ", "));
   }
@@ -342,14 +387,20 @@ Result<std::string> FormatOfTarget(const Load& load) {
   if (EndsWith(name, ".csv")) return std::string("csv");
   if (EndsWith(name, ".parquet")) return std::string("parquet");
   if (EndsWith(name, ".ndjson") || EndsWith(name, ".jsonl")) return std::string("ndjson");
-  return ConfigError(load.mark, fmt::format("'{}': the extension says no format; name it .csv, .ndjson, .jsonl or .parquet, or "
-                                            "set format: csv, ndjson or parquet", load.target));
+  return ConfigError(
+      load.mark,
+      fmt::format(
+          "'{}': the extension says no format; name it .csv, .ndjson, .jsonl or .parquet, or "
+          "set format: csv, ndjson or parquet",
+          load.target));
 }
 
-Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads, const ConnectorContext& context) {
+Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads,
+                                           const ConnectorContext& context) {
   if (loads.empty()) return ConfigError({}, "a file runs no statements; `in` needs a database");
   Place place = TRY(PlaceOf(loads[0], context.folder));
-  return std::unique_ptr<Sink>(std::make_unique<FileSink>(std::move(place), context.files, context.database));
+  return std::unique_ptr<Sink>(
+      std::make_unique<FileSink>(std::move(place), context.files, context.database));
 }
 
 }  // namespace sluice

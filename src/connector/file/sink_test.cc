@@ -26,7 +26,8 @@ T Must(Result<T> result) {
 class FileSinkTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "file_sink_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = testing::TempDir() + "file_sink_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     database_ = Must(sql::Database::Open({}));
@@ -34,20 +35,28 @@ class FileSinkTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   static Load MakeLoad(std::string target, Mode mode = Mode::kAppend) {
-    return {.step = "out", .target = std::move(target), .mode = mode, .schema = {{"id", "INTEGER"}, {"v", "VARCHAR"}},
-            .format = "auto", .compression = "auto", .mark = {"p.yml", 3, 1}};
+    return {.step = "out",
+            .target = std::move(target),
+            .mode = mode,
+            .schema = {{"id", "INTEGER"}, {"v", "VARCHAR"}},
+            .format = "auto",
+            .compression = "auto",
+            .mark = {"p.yml", 3, 1}};
   }
   std::unique_ptr<Sink> Make(const Load& load) {
-    return Must(MakeFileSink({load}, {.files = *files_, .database = *database_, .clock = *clock_, .folder = folder_}));
+    return Must(MakeFileSink(
+        {load}, {.files = *files_, .database = *database_, .clock = *clock_, .folder = folder_}));
   }
   EpochRecord RecordOf(EpochId epoch, int64_t fence = 1, bool published = true) {
-    EpochRecord record{.lane = lane_, .epoch = epoch, .fence = {fence}, .run = {1}, .fingerprint = "f"};
+    EpochRecord record{
+        .lane = lane_, .epoch = epoch, .fence = {fence}, .run = {1}, .fingerprint = "f"};
     record.ranges["in"].cuts.push_back({"p", "0", "1", "id-" + std::to_string(epoch.value)});
     record.published = published;
     return record;
   }
   static std::string Rows(int from, int to) {
-    return fmt::format("SELECT CAST(i AS INTEGER) AS id, 'v' || i AS v FROM range({}, {}) r(i)", from, to);
+    return fmt::format("SELECT CAST(i AS INTEGER) AS id, 'v' || i AS v FROM range({}, {}) r(i)",
+                       from, to);
   }
   Result<Landed> TryLoad(Sink& sink, const Load& load, const std::string& select,
                          Visibility visibility = Visibility::kTarget) {
@@ -57,21 +66,26 @@ class FileSinkTest : public testing::Test {
     TRY(landing->Commit(RecordOf(landing->epoch(), 1, visibility == Visibility::kTarget)));
     return landed;
   }
-  Landed DoLoad(const Load& load, const std::string& select, Visibility visibility = Visibility::kTarget) {
+  Landed DoLoad(const Load& load, const std::string& select,
+                Visibility visibility = Visibility::kTarget) {
     return Must(TryLoad(*Make(load), load, select, visibility));
   }
-  std::string Read(const std::string& name) { return Must(files_->ReadAll(folder_ + "/" + name, 1 << 20)); }
+  std::string Read(const std::string& name) {
+    return Must(files_->ReadAll(folder_ + "/" + name, 1 << 20));
+  }
   // What a reader's glob finds.
   std::vector<std::string> Seen(const std::string& pattern = "*") {
     std::vector<std::string> names;
-    for (const std::string& path : Must(files_->Glob(folder_ + "/" + pattern))) names.push_back(path.substr(folder_.size() + 1));
+    for (const std::string& path : Must(files_->Glob(folder_ + "/" + pattern)))
+      names.push_back(path.substr(folder_.size() + 1));
     return names;
   }
   // All files there are, hidden ones too, except manifests.
   std::vector<std::string> Left() {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-      if (entry.is_regular_file() && entry.path().extension() != ".json") names.push_back(entry.path().filename());
+      if (entry.is_regular_file() && entry.path().extension() != ".json")
+        names.push_back(entry.path().filename());
     }
     std::sort(names.begin(), names.end());
     return names;
@@ -104,7 +118,8 @@ TEST_F(FileSinkTest, AFileOfEachFormat) {
     DoLoad(load, Rows(0, 5));
     const std::string path = QuoteLiteral(folder_ + "/" + load.target);
     EXPECT_EQ(Count(fmt::format("read_parquet({})", path)), 5);
-    EXPECT_GT(Count(fmt::format("parquet_metadata({}) WHERE compression = '{}'", path, codec)), 0) << compression;
+    EXPECT_GT(Count(fmt::format("parquet_metadata({}) WHERE compression = '{}'", path, codec)), 0)
+        << compression;
   }
   DoLoad(MakeLoad("empty.csv"), Rows(0, 0));
   EXPECT_EQ(Read("empty.csv"), "id,v\n");
@@ -112,16 +127,21 @@ TEST_F(FileSinkTest, AFileOfEachFormat) {
 
 TEST_F(FileSinkTest, PathsThatSayNothingAreRefused) {
   const auto refusal = [&](Load load) {
-    auto sink = MakeFileSink({load}, {.files = *files_, .database = *database_, .clock = *clock_, .folder = folder_});
+    auto sink = MakeFileSink(
+        {load}, {.files = *files_, .database = *database_, .clock = *clock_, .folder = folder_});
     return sink.ok() ? std::string("accepted") : Format(sink.error());
   };
-  EXPECT_EQ(refusal(MakeLoad("out.txt")), "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .ndjson, .jsonl or "
-                                          ".parquet, or set format: csv, ndjson or parquet");
-  EXPECT_EQ(refusal(MakeLoad("out*.csv")), "p.yml:3:1: 'out*.csv': a load writes one file, or a folder that ends in '/'; wildcards "
-                                           "are for reading");
+  EXPECT_EQ(refusal(MakeLoad("out.txt")),
+            "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .ndjson, .jsonl or "
+            ".parquet, or set format: csv, ndjson or parquet");
+  EXPECT_EQ(
+      refusal(MakeLoad("out*.csv")),
+      "p.yml:3:1: 'out*.csv': a load writes one file, or a folder that ends in '/'; wildcards "
+      "are for reading");
   Load zipped = MakeLoad("out.csv");
   zipped.compression = "zstd";
-  EXPECT_EQ(refusal(zipped), "p.yml:3:1: compression 'zstd' is for parquet, 'out.csv' is csv; leave it out");
+  EXPECT_EQ(refusal(zipped),
+            "p.yml:3:1: compression 'zstd' is for parquet, 'out.csv' is csv; leave it out");
 }
 
 TEST_F(FileSinkTest, AppendingToAFileThatIsThereIsRefused) {
@@ -129,7 +149,8 @@ TEST_F(FileSinkTest, AppendingToAFileThatIsThereIsRefused) {
   auto again = TryLoad(*Make(MakeLoad("a.csv")), MakeLoad("a.csv"), Rows(2, 3));
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().kind, ErrorKind::kRejected);
-  EXPECT_NE(again.error().message.find("append to one existing file 'a.csv'"), std::string::npos) << again.error().message;
+  EXPECT_NE(again.error().message.find("append to one existing file 'a.csv'"), std::string::npos)
+      << again.error().message;
   EXPECT_EQ(Read("a.csv"), "id,v\n0,v0\n1,v1\n");
   EXPECT_EQ(Left(), Names{"a.csv"});
   DoLoad(MakeLoad("a.csv", Mode::kOverwrite), Rows(2, 3));
@@ -156,7 +177,8 @@ TEST_F(FileSinkTest, LanesOfOneFolderGetDifferentNumbers) {
   auto sink = Make(load);
   Must(sink->Prepare({load}, kNever));
   auto one = Must(sink->Begin(lane_, {load}, Visibility::kTarget, std::nullopt));
-  auto two = Must(sink->Begin({"shop", "daily", "out", "other"}, {load}, Visibility::kTarget, std::nullopt));
+  auto two = Must(
+      sink->Begin({"shop", "daily", "out", "other"}, {load}, Visibility::kTarget, std::nullopt));
   EXPECT_NE(one->epoch(), two->epoch());
 }
 
@@ -182,9 +204,7 @@ TEST_F(FileSinkTest, StagedEpochsBecomeOneFile) {
   EXPECT_FALSE(Must(sink->Last(lane_))->published);
   Must(sink->Sweep(lane_, Must(sink->Last(lane_))->epoch));
   std::vector<Landed> landed;
-  {
-    auto dropped = Must(sink->Publish(lane_, {load}, std::nullopt, landed, kNever));
-  }
+  { auto dropped = Must(sink->Publish(lane_, {load}, std::nullopt, landed, kNever)); }
   EXPECT_EQ(Seen(), Names{});
   auto landing = Must(sink->Publish(lane_, {load}, std::nullopt, landed, kNever));
   EXPECT_EQ(landed.at(0).rows, 3u);
@@ -213,7 +233,8 @@ TEST_F(FileSinkTest, AKillAtEachStepIsUndoneOrFinished) {
   ManifestStore store(*files_, folder_, lane_, "out.csv");
   const auto write = [&](EpochId epoch) {
     auto session = Must(database_->Connect());
-    Must(session->Execute(fmt::format("COPY ({}) TO {} (FORMAT csv)", Rows(7, 8), QuoteLiteral(store.Full(store.LandingName(epoch))))));
+    Must(session->Execute(fmt::format("COPY ({}) TO {} (FORMAT csv)", Rows(7, 8),
+                                      QuoteLiteral(store.Full(store.LandingName(epoch))))));
   };
   // killed before the decision
   EpochId epoch = Must(store.Allocate());
@@ -228,7 +249,10 @@ TEST_F(FileSinkTest, AKillAtEachStepIsUndoneOrFinished) {
   // killed after the decision, before the rename
   epoch = Must(store.Allocate());
   write(epoch);
-  Must(store.Decide({.record = RecordOf(epoch), .renames = {{store.LandingName(epoch), "out.csv"}}, .removes = {}, .taken_back = {}}));
+  Must(store.Decide({.record = RecordOf(epoch),
+                     .renames = {{store.LandingName(epoch), "out.csv"}},
+                     .removes = {},
+                     .taken_back = {}}));
   EXPECT_EQ(Read("out.csv"), "id,v\n0,v0\n");
   EXPECT_EQ(Must(Make(load)->Last(lane_))->epoch, epoch);
   for (int i = 0; i < 2; ++i) {
@@ -237,7 +261,8 @@ TEST_F(FileSinkTest, AKillAtEachStepIsUndoneOrFinished) {
     EXPECT_EQ(Left(), Names{"out.csv"});
   }
   // decided twice
-  auto twice = store.Decide({.record = RecordOf(epoch), .renames = {}, .removes = {}, .taken_back = {}});
+  auto twice =
+      store.Decide({.record = RecordOf(epoch), .renames = {}, .removes = {}, .taken_back = {}});
   ASSERT_FALSE(twice.ok());
   EXPECT_EQ(twice.error().kind, ErrorKind::kRejected);
 }
@@ -251,8 +276,10 @@ TEST_F(FileSinkTest, AKilledOverwriteOfAFolderDropsTheOldPartsLater) {
   Must(WriteAtomically(*files_, folder_ + "/out/part-1.parquet", "old"));
   Must(store.Decide({.record = RecordOf(epoch),
                      .renames = {{store.LandingName(epoch), "part-2.parquet"}},
-                     .removes = {"part-1.parquet"}, .taken_back = {}}));
-  Must(files_->Rename(store.Full(store.LandingName(epoch)), folder_ + "/out/part-2.parquet"));  // and killed here
+                     .removes = {"part-1.parquet"},
+                     .taken_back = {}}));
+  Must(files_->Rename(store.Full(store.LandingName(epoch)),
+                      folder_ + "/out/part-2.parquet"));  // and killed here
   Must(Make(load)->Sweep(lane_, epoch));
   EXPECT_EQ(Seen("out/*"), Names{"out/part-2.parquet"});
 }
@@ -291,7 +318,8 @@ TEST_F(FileSinkTest, ALaterRunShutsAnEarlierOneOut) {
 
 TEST_F(FileSinkTest, AFailedQueryLeavesNothing) {
   const Load load = MakeLoad("out.csv");
-  auto failed = TryLoad(*Make(load), load, "SELECT CAST('x' || i AS INTEGER) AS id, 'v' AS v FROM range(3) r(i)");
+  auto failed = TryLoad(*Make(load), load,
+                        "SELECT CAST('x' || i AS INTEGER) AS id, 'v' AS v FROM range(3) r(i)");
   ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().kind, ErrorKind::kData);
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
@@ -318,12 +346,14 @@ TEST_F(FileSinkTest, TheFolderCannotBeMade) {
   const Load load = MakeLoad("taken/out.csv");
   auto failed = TryLoad(*Make(load), load, Rows(0, 1));
   ASSERT_FALSE(failed.ok());
-  EXPECT_NE(failed.error().message.find("taken/out.csv"), std::string::npos) << failed.error().message;
+  EXPECT_NE(failed.error().message.find("taken/out.csv"), std::string::npos)
+      << failed.error().message;
   EXPECT_EQ(Left(), Names{"taken"});
 }
 
 TEST_F(FileSinkTest, AManifestCannotReachOutsideTheFolder) {
-  Manifest manifest{.record = RecordOf({1}), .renames = {{"a", "b"}}, .removes = {"c"}, .taken_back = {{4}}};
+  Manifest manifest{
+      .record = RecordOf({1}), .renames = {{"a", "b"}}, .removes = {"c"}, .taken_back = {{4}}};
   const Manifest back = Must(ParseManifest(Serialise(manifest)));
   EXPECT_EQ(back.renames, manifest.renames);
   EXPECT_EQ(back.removes, manifest.removes);

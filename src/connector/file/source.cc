@@ -1,3 +1,4 @@
+// See source.h.
 #include "connector/file/source.h"
 
 #include <fmt/format.h>
@@ -19,13 +20,16 @@ namespace {
 constexpr std::string_view kEnd = "end";
 
 // "4096@89abcdef01234567", "end@…"
-std::string PositionText(std::string_view to, std::string_view identity) { return fmt::format("{}@{}", to, identity); }
+std::string PositionText(std::string_view to, std::string_view identity) {
+  return fmt::format("{}@{}", to, identity);
+}
 struct FilePosition {
   std::string to, identity;
 };
 FilePosition ReadPosition(const std::string& text) {
   const size_t at = text.rfind('@');
-  return at == std::string::npos ? FilePosition{text, ""} : FilePosition{text.substr(0, at), text.substr(at + 1)};
+  return at == std::string::npos ? FilePosition{text, ""}
+                                 : FilePosition{text.substr(0, at), text.substr(at + 1)};
 }
 
 // A part of a file is identified by the file's identity and its bytes: "89abcdef01234567#0-4096".
@@ -54,12 +58,14 @@ class FileSource final : public Source {
     shape.ordered = format_ == FileFormat::kNdjson;
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
-    shape.describe = fmt::format("{} file{}, {}, {}", listed_.size(), listed_.size() == 1 ? "" : "s", NameOf(format_),
-                                 FormatBytes(bytes));
+    shape.describe =
+        fmt::format("{} file{}, {}, {}", listed_.size(), listed_.size() == 1 ? "" : "s",
+                    NameOf(format_), FormatBytes(bytes));
     return shape;
   }
 
-  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token stop) override {
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                      std::stop_token stop) override {
     TRY(List());
     Range range;
     Limits left = limits;
@@ -67,7 +73,8 @@ class FileSource final : public Source {
       if (stop.stop_requested()) return CancelledError();
       const uint64_t begin = TRY(Begin(listed_[i], from));
       if (begin == UINT64_MAX) continue;
-      if (!range.cuts.empty() && Spent(listed_[i], limits, left)) return std::optional<Range>(std::move(range));
+      if (!range.cuts.empty() && Spent(listed_[i], limits, left))
+        return std::optional<Range>(std::move(range));
       range.cuts.push_back(TRY(CutOf(listed_[i], begin, limits, left)));
       if (range.cuts.back().to != kEnd) return std::optional<Range>(std::move(range));
     }
@@ -78,7 +85,8 @@ class FileSource final : public Source {
 
   Position After(const Position& from, const Range& range) const override {
     Position after = from;
-    for (const Cut& cut : range.cuts) after[cut.partition] = PositionText(cut.to, WholeIdentity(cut));
+    for (const Cut& cut : range.cuts)
+      after[cut.partition] = PositionText(cut.to, WholeIdentity(cut));
     return after;
   }
 
@@ -86,7 +94,8 @@ class FileSource final : public Source {
     std::vector<std::string> names;
     for (const ListedFile& file : listed_) {
       const auto found = position.find(file.partition);
-      if (found == position.end() || ReadPosition(found->second).to != kEnd) names.push_back(file.partition);
+      if (found == position.end() || ReadPosition(found->second).to != kEnd)
+        names.push_back(file.partition);
     }
     return names;
   }
@@ -116,12 +125,14 @@ class FileSource final : public Source {
   Status Locate(std::vector<Letter>& letters) override {
     std::map<std::string, std::vector<Letter*>> by_file;
     for (Letter& letter : letters) {
-      if (letter.offset >= 0 && !letter.partition.empty()) by_file[letter.partition].push_back(&letter);
+      if (letter.offset >= 0 && !letter.partition.empty())
+        by_file[letter.partition].push_back(&letter);
     }
     for (auto& [partition, found] : by_file) {
       const Result<ListedFile> file = FileOf(partition);
       if (!file.ok()) continue;  // not one of ours
-      std::sort(found.begin(), found.end(), [](const Letter* a, const Letter* b) { return a->offset < b->offset; });
+      std::sort(found.begin(), found.end(),
+                [](const Letter* a, const Letter* b) { return a->offset < b->offset; });
       std::vector<int64_t> offsets;
       for (const Letter* letter : found) offsets.push_back(letter->offset);
       const std::vector<int64_t> lines = TRY(LinesOf(files_, file->path, offsets));
@@ -156,8 +167,11 @@ class FileSource final : public Source {
     }
     if (!columns_.empty()) return columns_;
     const Written& path = request_.config.path.front();
-    return RejectedError(fmt::format("the columns of '{}' are not known, for {}; declare them in `columns:`", path.text,
-                                     listed_.empty() ? "no file is there" : "nothing is in the files")).At(path.mark);
+    return RejectedError(
+               fmt::format("the columns of '{}' are not known, for {}; declare them in `columns:`",
+                           path.text,
+                           listed_.empty() ? "no file is there" : "nothing is in the files"))
+        .At(path.mark);
   }
 
   // Where to go on in the file; UINT64_MAX: it is done.
@@ -169,8 +183,10 @@ class FileSource final : public Source {
     const bool same = position.identity == file.identity;
     if (position.to == kEnd) return same ? UINT64_MAX : uint64_t{0};
     if (same) return ByteOf(position.to, file.size);
-    return RejectedError(fmt::format("'{}' changed after its first {} bytes were loaded; put the old file back, or load it anew "
-                                     "with --again", file.partition, position.to));
+    return RejectedError(fmt::format(
+        "'{}' changed after its first {} bytes were loaded; put the old file back, or load it anew "
+        "with --again",
+        file.partition, position.to));
   }
 
   // Whether the range has no room for one more file.
@@ -182,13 +198,17 @@ class FileSource final : public Source {
 
   Result<Cut> CutOf(const ListedFile& file, uint64_t begin, const Limits& limits, Limits& left) {
     LineCut end{.to = file.size, .rows = 0};
-    if (format_ == FileFormat::kNdjson && (limits.rows > 0 || limits.bytes > 0) && begin < file.size) {
+    if (format_ == FileFormat::kNdjson && (limits.rows > 0 || limits.bytes > 0) &&
+        begin < file.size) {
       end = TRY(CutLines(files_, file.path, begin, file.size, left.rows, left.bytes));
     }
     left.rows -= std::min(left.rows, end.rows);
     left.bytes -= std::min(left.bytes, end.to - begin);
     const bool whole = end.to >= file.size;
-    Cut cut{.partition = file.partition, .from = std::to_string(begin), .to = {}, .identity = file.identity};
+    Cut cut{.partition = file.partition,
+            .from = std::to_string(begin),
+            .to = {},
+            .identity = file.identity};
     cut.to = whole ? std::string(kEnd) : std::to_string(end.to);
     if (begin > 0 || !whole) cut.identity += fmt::format("#{}-{}", begin, cut.to);
     return cut;
@@ -198,7 +218,8 @@ class FileSource final : public Source {
     for (const ListedFile& file : listed_) {
       if (file.partition == partition) return file;
     }
-    ListedFile file{.partition = partition, .path = JoinPath(folder_, partition), .size = 0, .identity = {}};
+    ListedFile file{
+        .partition = partition, .path = JoinPath(folder_, partition), .size = 0, .identity = {}};
     if (!files_.Exists(file.path)) return RejectedError(fmt::format("'{}' is gone", partition));
     file.size = TRY(files_.Facts(file.path)).size;
     return file;
@@ -211,14 +232,17 @@ class FileSource final : public Source {
       const Result<std::string> now = IdentityOf(files_, file);
       if (!now.ok() && now.error().kind != ErrorKind::kRejected) return now.error();
       if (!now.ok() || *now != WholeIdentity(cut)) {
-        return RejectedError(fmt::format("'{}' {}; run again when it is complete (write it under another name, then rename it)",
-                                         cut.partition, fault));
+        return RejectedError(fmt::format(
+            "'{}' {}; run again when it is complete (write it under another name, then rename it)",
+            cut.partition, fault));
       }
     }
     return Ok();
   }
 
-  Result<std::shared_ptr<sql::Scan>> ScanOf(const Range& range, const std::vector<ListedFile>& files, const Schema& schema) {
+  Result<std::shared_ptr<sql::Scan>> ScanOf(const Range& range,
+                                            const std::vector<ListedFile>& files,
+                                            const Schema& schema) {
     std::vector<FilePart> parts;
     for (size_t i = 0; i < files.size(); ++i) {
       const uint64_t size = TRY(files_.Facts(files[i].path)).size;
@@ -229,17 +253,20 @@ class FileSource final : public Source {
     }
     auto scan = std::make_shared<sql::Scan>();
     scan->schema = schema;
-    scan->decoder = [schema](std::vector<uint64_t> projected) { return format::MakeNdjsonDecoder(schema, projected); };
+    scan->decoder = [schema](std::vector<uint64_t> projected) {
+      return format::MakeNdjsonDecoder(schema, projected);
+    };
     scan->feed = MakeNdjsonFeed(files_, std::move(parts));
     return scan;
   }
 
-  Status OpenCsv(const std::vector<ListedFile>& files, const Schema& schema, sql::Session& session, std::stop_token stop,
-                 Opened& opened) {
+  Status OpenCsv(const std::vector<ListedFile>& files, const Schema& schema, sql::Session& session,
+                 std::stop_token stop, Opened& opened) {
     const std::string rejects = fmt::format("sluice_rejects_{}_{}", request_.step, ++opened_count_);
     // A try that failed may have left them.
     TRY(session.Execute(fmt::format("DROP TABLE IF EXISTS temp.{}; DROP TABLE IF EXISTS temp.{}",
-                                    QuoteIdentifier(rejects + "_errors"), QuoteIdentifier(rejects + "_scans"))));
+                                    QuoteIdentifier(rejects + "_errors"),
+                                    QuoteIdentifier(rejects + "_scans"))));
     opened.from = TRY(FromCsv(session, files_, files, schema, rejects, stop));
     std::map<std::string, std::string> partitions;
     for (const ListedFile& file : files) partitions[file.path] = file.partition;
@@ -276,14 +303,18 @@ class FileSource final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> MakeFileSource(ExtractRequest request, Files& files, std::string folder) {
+Result<std::unique_ptr<Source>> MakeFileSource(ExtractRequest request, Files& files,
+                                               std::string folder) {
   const ExtractConfig& config = request.config;
-  if (config.path.empty()) return ConfigError(config.mark, "extract from file needs `path`, a glob of the files to read");
+  if (config.path.empty())
+    return ConfigError(config.mark, "extract from file needs `path`, a glob of the files to read");
   if (!config.interval.empty()) {
-    return ConfigError(config.interval.mark, "files have no `interval`; write the date into the path, as in "
-                                             "path: \"orders/{{ ds }}.csv\"");
+    return ConfigError(config.interval.mark,
+                       "files have no `interval`; write the date into the path, as in "
+                       "path: \"orders/{{ ds }}.csv\"");
   }
-  return std::unique_ptr<Source>(std::make_unique<FileSource>(std::move(request), files, std::move(folder)));
+  return std::unique_ptr<Source>(
+      std::make_unique<FileSource>(std::move(request), files, std::move(folder)));
 }
 
 }  // namespace sluice

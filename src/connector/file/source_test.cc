@@ -1,3 +1,4 @@
+// Tests of connector/file/source.
 #include "connector/file/source.h"
 
 #include <fmt/format.h>
@@ -24,14 +25,17 @@ class FileSourceTest : public testing::Test {
     EXPECT_TRUE(made.ok());
     return std::move(made).value();
   }
-  std::unique_ptr<Source> Make(const std::string& glob, const std::vector<std::pair<std::string, std::string>>& columns = {}) {
+  std::unique_ptr<Source> Make(
+      const std::string& glob,
+      const std::vector<std::pair<std::string, std::string>>& columns = {}) {
     return Make(FileRequest(glob, columns));
   }
   std::string Shape(Source& source) {
     const auto shape = source.Describe(*probe_.session, {});
     return shape.ok() ? Format(shape->schema) : Format(shape.error());
   }
-  std::vector<SourceProbe::Epoch> All(Source& source, const Limits& limits = {}, Position from = {}) {
+  std::vector<SourceProbe::Epoch> All(Source& source, const Limits& limits = {},
+                                      Position from = {}) {
     auto epochs = probe_.ReadAll(source, limits, std::move(from));
     EXPECT_TRUE(epochs.ok()) << Format(epochs.error());
     return epochs.ok() ? std::move(epochs).value() : std::vector<SourceProbe::Epoch>{};
@@ -45,7 +49,9 @@ class FileSourceTest : public testing::Test {
 };
 
 TEST_F(FileSourceTest, ReadsNdjsonWithGuessedTypesAndTellsBadLines) {
-  probe_.Write("a.ndjson", "{\"id\":1,\"at\":\"2026-01-02 03:04:05\",\"tags\":[\"x\"]}\n\nnot json\n{\"id\":\"2\",\"at\":null}\n{\"id\":{}}\n");
+  probe_.Write("a.ndjson",
+               "{\"id\":1,\"at\":\"2026-01-02 03:04:05\",\"tags\":[\"x\"]}\n\nnot "
+               "json\n{\"id\":\"2\",\"at\":null}\n{\"id\":{}}\n");
   probe_.Write("b.ndjson", "{\"id\":3.5}\n");
   auto source = Make("*.ndjson");
   EXPECT_EQ(Shape(*source), "(id JSON, at TIMESTAMP, tags VARCHAR[])");
@@ -75,8 +81,9 @@ TEST_F(FileSourceTest, EveryCutGivesEveryRowExactlyOnceFromAnyPosition) {
   }
   probe_.Write("f3.ndjson", "");
   std::sort(expected.begin(), expected.end());
-  for (const Limits& limits : {Limits{}, Limits{.rows = 1}, Limits{.rows = 3}, Limits{.rows = 20}, Limits{.bytes = 1}, Limits{.bytes = 50},
-                               Limits{.rows = 4, .bytes = 30}, Limits{.bytes = 100000}}) {
+  for (const Limits& limits :
+       {Limits{}, Limits{.rows = 1}, Limits{.rows = 3}, Limits{.rows = 20}, Limits{.bytes = 1},
+        Limits{.bytes = 50}, Limits{.rows = 4, .bytes = 30}, Limits{.bytes = 100000}}) {
     auto source = Make("*.ndjson", {{"id", "bigint"}});
     const auto epochs = All(*source, limits);
     EXPECT_EQ(RowsOf(epochs), expected) << limits.rows << " " << limits.bytes;
@@ -152,7 +159,8 @@ TEST_F(FileSourceTest, AFileThatChangesIsNotedAtEachPoint) {
   const auto resumed = Make("f.ndjson", {{"id", "bigint"}})->Freeze(half, {}, {});
   ASSERT_FALSE(resumed.ok());
   EXPECT_THAT(resumed.error().message, HasSubstr("changed after its first 9 bytes were loaded"));
-  EXPECT_THAT(RowsOf(All(*Make("f.ndjson", {{"id", "bigint"}}), {}, done)), SizeIs(3));  // a new file by the same name
+  EXPECT_THAT(RowsOf(All(*Make("f.ndjson", {{"id", "bigint"}}), {}, done)),
+              SizeIs(3));  // a new file by the same name
   std::filesystem::remove(probe_.Path("f.ndjson"));
   EXPECT_FALSE(source->Verify(**range).ok());
 }
@@ -212,7 +220,8 @@ TEST_F(FileSourceTest, CsvFilesOfSeveralShapesAreReadTogetherByName) {
   probe_.Write("e.csv", "id,name\r\n2.5,w\r\n");
   auto source = Make("*.csv");
   EXPECT_EQ(Shape(*source), "(id DOUBLE, name VARCHAR)");
-  EXPECT_THAT(RowsOf(All(*source)), ElementsAre(Row{"1.0", "x"}, Row{"2.0", "y;z"}, Row{"2.5", "w"}));
+  EXPECT_THAT(RowsOf(All(*source)),
+              ElementsAre(Row{"1.0", "x"}, Row{"2.0", "y;z"}, Row{"2.5", "w"}));
   EXPECT_THAT(All(*source, Limits{.rows = 1}), SizeIs(5));
   EXPECT_THAT(All(*source, Limits{.bytes = 1'000'000}), SizeIs(1));
 }
@@ -223,7 +232,8 @@ TEST_F(FileSourceTest, ALaterCsvThatDoesNotFitIsTold) {
   request.pinned = Schema{{.name = "id", .type = "BIGINT"}, {.name = "name", .type = "VARCHAR"}};
   auto source = Make(request);
   EXPECT_EQ(Shape(*source), "(id BIGINT, name VARCHAR)");
-  EXPECT_THAT(ErrorOf(*source), HasSubstr("'a.csv' does not have the columns (id BIGINT, name VARCHAR): it lacks 'name' and has 'nam', "
+  EXPECT_THAT(ErrorOf(*source), HasSubstr("'a.csv' does not have the columns (id BIGINT, name "
+                                          "VARCHAR): it lacks 'name' and has 'nam', "
                                           "'x' besides"));
   probe_.Write("a.csv", "id,name\nabc,a\n2,b\n");  // the type stays what it was: not guessed again
   const auto epochs = All(*Make(request));
@@ -232,9 +242,14 @@ TEST_F(FileSourceTest, ALaterCsvThatDoesNotFitIsTold) {
 }
 
 TEST_F(FileSourceTest, ParquetHasItsOwnSchemaAndCount) {
-  ASSERT_TRUE(probe_.session->Execute(fmt::format(
-      "COPY (SELECT range AS id, 'n' || range AS name FROM range(1000)) TO '{0}/a.parquet' (FORMAT parquet); "
-      "COPY (SELECT 7::INTEGER AS id, 'z' AS name) TO '{0}/b.parquet' (FORMAT parquet)", probe_.folder)).ok());
+  ASSERT_TRUE(
+      probe_.session
+          ->Execute(fmt::format(
+              "COPY (SELECT range AS id, 'n' || range AS name FROM range(1000)) TO '{0}/a.parquet' "
+              "(FORMAT parquet); "
+              "COPY (SELECT 7::INTEGER AS id, 'z' AS name) TO '{0}/b.parquet' (FORMAT parquet)",
+              probe_.folder))
+          .ok());
   auto source = Make("*.parquet");
   EXPECT_EQ(Shape(*source), "(id BIGINT, name VARCHAR)");
   const auto shape = source->Describe(*probe_.session, {});
@@ -242,7 +257,10 @@ TEST_F(FileSourceTest, ParquetHasItsOwnSchemaAndCount) {
   EXPECT_FALSE(shape->ordered);
   EXPECT_THAT(RowsOf(All(*source)), SizeIs(1001));
   EXPECT_THAT(All(*source, Limits{.bytes = 1}), SizeIs(2));
-  ASSERT_TRUE(probe_.session->Execute(fmt::format("COPY (SELECT 7 AS id) TO '{0}/c.parquet' (FORMAT parquet)", probe_.folder)).ok());
+  ASSERT_TRUE(probe_.session
+                  ->Execute(fmt::format("COPY (SELECT 7 AS id) TO '{0}/c.parquet' (FORMAT parquet)",
+                                        probe_.folder))
+                  .ok());
   EXPECT_THAT(Shape(*Make("*.parquet")), HasSubstr("'c.parquet' does not have the columns"));
   std::filesystem::resize_file(probe_.Path("a.parquet"), 500);
   EXPECT_THAT(Shape(*Make("a.parquet")), HasSubstr("a.parquet"));
@@ -263,7 +281,8 @@ TEST_F(FileSourceTest, SaysWhatIsWrongWithPathAndFormat) {
   probe_.Write("a.csv", "x\n1\n");
   probe_.Write("b.ndjson", "{}");
   EXPECT_THAT(ErrorOf(*Make("[ab].*son*")), HasSubstr("come with the width"));
-  EXPECT_THAT(Shape(*Make("a.csv", {{"x", "nonsense"}})), HasSubstr("p.yml:4:9: column 'x': 'nonsense' is no type"));
+  EXPECT_THAT(Shape(*Make("a.csv", {{"x", "nonsense"}})),
+              HasSubstr("p.yml:4:9: column 'x': 'nonsense' is no type"));
   probe_.Write("empty.csv", "");
   EXPECT_THAT(Shape(*Make("empty.csv")), HasSubstr("declare them in `columns:`"));
   EXPECT_TRUE(RowsOf(All(*Make("empty.csv", {{"x", "bigint"}}))).empty());

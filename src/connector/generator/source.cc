@@ -1,3 +1,4 @@
+// See source.h.
 #include "connector/generator/source.h"
 
 #include <fmt/format.h>
@@ -35,23 +36,28 @@ uint64_t Scale(uint64_t random, uint64_t below) {
 
 class GeneratorDecoder final : public Decoder {
  public:
-  GeneratorDecoder(const Shape& shape, std::vector<uint64_t> projected) : shape_(shape), projected_(std::move(projected)) {}
+  GeneratorDecoder(const Shape& shape, std::vector<uint64_t> projected)
+      : shape_(shape), projected_(std::move(projected)) {}
 
-  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets, uint64_t& read,
-                        const Reject&) override {
+  Result<uint64_t> Fill(const Block& block, uint64_t& at, Slots slots, std::span<int64_t> offsets,
+                        uint64_t& read, const Reject&) override {
     const uint64_t count = std::min(slots.capacity, static_cast<uint64_t>(block.records) - at);
     const uint64_t first = static_cast<uint64_t>(block.first) + at;
-    const uint64_t partition = static_cast<uint64_t>(block.bytes[0] & 0xFF) | static_cast<uint64_t>(block.bytes[1] & 0xFF) << 8 |
+    const uint64_t partition = static_cast<uint64_t>(block.bytes[0] & 0xFF) |
+                               static_cast<uint64_t>(block.bytes[1] & 0xFF) << 8 |
                                static_cast<uint64_t>(block.bytes[2] & 0xFF) << 16;
-    for (size_t c = 0; c < projected_.size(); ++c) Column(projected_[c], slots.columns[c], first, partition, count);
-    for (uint64_t row = 0; row < count && !offsets.empty(); ++row) offsets[row] = static_cast<int64_t>(first + row);
+    for (size_t c = 0; c < projected_.size(); ++c)
+      Column(projected_[c], slots.columns[c], first, partition, count);
+    for (uint64_t row = 0; row < count && !offsets.empty(); ++row)
+      offsets[row] = static_cast<int64_t>(first + row);
     at += count;
     read += count;
     return count;
   }
 
  private:
-  void Column(uint64_t column, ColumnSlot& slot, uint64_t first, uint64_t partition, uint64_t count) const {
+  void Column(uint64_t column, ColumnSlot& slot, uint64_t first, uint64_t partition,
+              uint64_t count) const {
     uint64_t i = first * shape_.partitions + partition;
     const uint64_t step = shape_.partitions;
     const uint64_t seed = Mix(shape_.seed * 4 + column);
@@ -68,7 +74,9 @@ class GeneratorDecoder final : public Decoder {
         if (column == 0) values[row] = static_cast<int64_t>(i);
         if (column == 2) values[row] = static_cast<int64_t>(Scale(Mix(seed ^ i), shape_.keys));
         if (column == 4) {
-          values[row] = shape_.start + static_cast<int64_t>(i * shape_.every - Scale(Mix(seed ^ i), shape_.disorder + 1));
+          values[row] =
+              shape_.start +
+              static_cast<int64_t>(i * shape_.every - Scale(Mix(seed ^ i), shape_.disorder + 1));
         }
       }
     }
@@ -103,7 +111,8 @@ class GeneratorFeed final : public sql::BlockFeed {
       if (part.from == part.to) continue;
       Block block;
       block.bytes.resize(3 + 64);
-      for (size_t byte = 0; byte < 3; ++byte) block.bytes[byte] = static_cast<char>(part.partition >> (8 * byte));
+      for (size_t byte = 0; byte < 3; ++byte)
+        block.bytes[byte] = static_cast<char>(part.partition >> (8 * byte));
       block.partition = fmt::format("generator/{}", part.partition);
       block.first = static_cast<int64_t>(part.from);
       block.records = static_cast<int64_t>(std::min(kBlockRows, part.to - part.from));
@@ -123,9 +132,10 @@ class GeneratorFeed final : public sql::BlockFeed {
 
 class GeneratorSource final : public Source {
  public:
-  GeneratorSource(const Shape& shape, std::optional<uint64_t> count) : shape_(shape), count_(count) {
-    identity_ = Fingerprint(fmt::format("{} {} {} {} {} {}", shape.seed, shape.partitions, shape.keys, shape.every,
-                                        shape.disorder, shape.start));
+  GeneratorSource(const Shape& shape, std::optional<uint64_t> count)
+      : shape_(shape), count_(count) {
+    identity_ = Fingerprint(fmt::format("{} {} {} {} {} {}", shape.seed, shape.partitions,
+                                        shape.keys, shape.every, shape.disorder, shape.start));
   }
 
   Result<SourceShape> Describe(sql::Session&, std::stop_token) override {
@@ -133,14 +143,18 @@ class GeneratorSource final : public Source {
     described.schema = Columns();
     described.endless = !count_;
     described.ordered = true;
-    described.describe = fmt::format("{} generated rows, seed {}, {} partition{}", count_ ? FormatCount(*count_) : "endless",
-                                     shape_.seed, shape_.partitions, shape_.partitions == 1 ? "" : "s");
+    described.describe = fmt::format("{} generated rows, seed {}, {} partition{}",
+                                     count_ ? FormatCount(*count_) : "endless", shape_.seed,
+                                     shape_.partitions, shape_.partitions == 1 ? "" : "s");
     return described;
   }
 
-  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token) override {
-    uint64_t begin = 0;  // rows are taken in the order of i, so the sum of the partitions says how many
-    for (uint64_t partition = 0; partition < shape_.partitions; ++partition) begin += Begin(partition, from);
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                      std::stop_token) override {
+    uint64_t begin =
+        0;  // rows are taken in the order of i, so the sum of the partitions says how many
+    for (uint64_t partition = 0; partition < shape_.partitions; ++partition)
+      begin += Begin(partition, from);
     uint64_t rows = count_ ? *count_ - std::min(begin, *count_) : kEndlessRows;
     if (rows == 0) return std::optional<Range>();
     if (limits.rows) rows = std::min(rows, limits.rows);
@@ -150,7 +164,8 @@ class GeneratorSource final : public Source {
       const uint64_t first = Begin(partition, from);
       const uint64_t last = RowsOf(partition, begin + rows);
       if (first >= last) continue;
-      range.cuts.push_back({fmt::format("generator/{}", partition), std::to_string(first), std::to_string(last),
+      range.cuts.push_back({fmt::format("generator/{}", partition), std::to_string(first),
+                            std::to_string(last),
                             fmt::format("{}/{}#{}-{}", identity_, partition, first, last)});
     }
     range.final = count_ && begin + rows == *count_;
@@ -219,17 +234,23 @@ Result<std::unique_ptr<Source>> MakeGeneratorSource(ExtractRequest request) {
     return ConfigError(config.mark, fmt::format("`{}` of a generator must be {}", key, wanted));
   };
   if (!config.columns.empty()) {
-    return ConfigError(config.columns[0].mark, "a generator has its own columns: i, partition, key, value, ts");
+    return ConfigError(config.columns[0].mark,
+                       "a generator has its own columns: i, partition, key, value, ts");
   }
-  if (config.partitions < 1 || config.partitions > 100'000) return refuse("partitions", "between 1 and 100,000");
+  if (config.partitions < 1 || config.partitions > 100'000)
+    return refuse("partitions", "between 1 and 100,000");
   if (config.keys < 1) return refuse("keys", "at least 1");
   if (config.count && *config.count < 0) return refuse("count", "0 or more");
-  if (config.every.count() < 0 || config.disorder.count() < 0) return refuse("every, disorder", "0 or more");
-  Shape shape{.seed = static_cast<uint64_t>(config.seed), .partitions = static_cast<uint64_t>(config.partitions),
-              .keys = static_cast<uint64_t>(config.keys), .every = static_cast<uint64_t>(config.every.count()),
+  if (config.every.count() < 0 || config.disorder.count() < 0)
+    return refuse("every, disorder", "0 or more");
+  Shape shape{.seed = static_cast<uint64_t>(config.seed),
+              .partitions = static_cast<uint64_t>(config.partitions),
+              .keys = static_cast<uint64_t>(config.keys),
+              .every = static_cast<uint64_t>(config.every.count()),
               .disorder = static_cast<uint64_t>(config.disorder.count())};
   Result<Micros> start = ParseInstant(config.start.empty() ? "2026-01-01" : config.start.text);
-  if (!start.ok()) return Error(start.error()).While("`start` of a generator").At(config.start.mark);
+  if (!start.ok())
+    return Error(start.error()).While("`start` of a generator").At(config.start.mark);
   shape.start = start->count();
   std::optional<uint64_t> count;
   if (config.count) count = static_cast<uint64_t>(*config.count);

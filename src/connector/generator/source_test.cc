@@ -1,3 +1,4 @@
+// Tests of connector/generator/source.
 #include "connector/generator/source.h"
 
 #include <gmock/gmock.h>
@@ -49,15 +50,19 @@ TEST(GeneratorSource, ValuesLieWhereTheyShould) {
   const auto range = source->Freeze({}, {}, {});
   auto opened = source->Open(**range, *probe.session, {});
   const int64_t scan = probe.database->scans().Add(opened->scan);
-  const auto rows = probe.session->Query(fmt::format(
-      "SELECT count(*), min(i), max(i), bool_and(partition = i % 4), count(DISTINCT key), min(key), max(key), min(value) >= 0, "
-      "max(value) < 1000, avg(value) BETWEEN 490 AND 510, bool_and(epoch_us(TIMESTAMP '2026-01-01') + i * 1000000 - epoch_us(ts) "
-      "BETWEEN 0 AND 5000000), count(DISTINCT i) FROM sluice_scan({})", scan));
+  const auto rows = probe.session->Query(
+      fmt::format("SELECT count(*), min(i), max(i), bool_and(partition = i % 4), count(DISTINCT "
+                  "key), min(key), max(key), min(value) >= 0, "
+                  "max(value) < 1000, avg(value) BETWEEN 490 AND 510, bool_and(epoch_us(TIMESTAMP "
+                  "'2026-01-01') + i * 1000000 - epoch_us(ts) "
+                  "BETWEEN 0 AND 5000000), count(DISTINCT i) FROM sluice_scan({})",
+                  scan));
   probe.database->scans().Remove(scan);
   ASSERT_TRUE(rows.ok()) << Format(rows.error());
   std::vector<std::string> cells;
   for (const auto& cell : rows->rows[0]) cells.push_back(cell.text);
-  EXPECT_THAT(cells, testing::ElementsAre("100000", "0", "99999", "true", "10", "0", "9", "true", "true", "true", "true", "100000"));
+  EXPECT_THAT(cells, testing::ElementsAre("100000", "0", "99999", "true", "10", "0", "9", "true",
+                                          "true", "true", "true", "100000"));
 }
 
 TEST(GeneratorSource, WithoutACountItNeverEnds) {

@@ -1,3 +1,4 @@
+// See source.h.
 #include "connector/inline/source.h"
 
 #include <fmt/format.h>
@@ -47,7 +48,8 @@ std::string TypeOf(const Node& node) {
   int64_t whole;
   if (json[0] != '"') {
     const bool integer = json.find_first_of(".eE") == std::string::npos;
-    return integer && format::IntegerOf(json, &whole) == format::ValueFault::kNone ? "BIGINT" : "DOUBLE";
+    return integer && format::IntegerOf(json, &whole) == format::ValueFault::kNone ? "BIGINT"
+                                                                                   : "DOUBLE";
   }
   int32_t days;
   if (format::DateOf(node.scalar, &days) == format::ValueFault::kNone) return "DATE";
@@ -58,7 +60,9 @@ std::string TypeOf(const Node& node) {
 std::string Both(const std::string& a, const std::string& b) {
   if (a.empty() || a == b) return b;
   if (b.empty()) return a;
-  const auto pair = [&](const char* x, const char* y) { return (a == x && b == y) || (a == y && b == x); };
+  const auto pair = [&](const char* x, const char* y) {
+    return (a == x && b == y) || (a == y && b == x);
+  };
   if (pair("BIGINT", "DOUBLE")) return "DOUBLE";
   if (pair("DATE", "TIMESTAMP")) return "TIMESTAMP";
   return a == "JSON" || b == "JSON" ? "JSON" : "VARCHAR";
@@ -107,7 +111,9 @@ class RowFeed final : public sql::BlockFeed {
 class InlineSource final : public Source {
  public:
   InlineSource(ExtractRequest request, std::vector<Partition> partitions, Schema inferred)
-      : request_(std::move(request)), partitions_(std::move(partitions)), columns_(std::move(inferred)) {}
+      : request_(std::move(request)),
+        partitions_(std::move(partitions)),
+        columns_(std::move(inferred)) {}
 
   Result<SourceShape> Describe(sql::Session& session, std::stop_token) override {
     TRY(Declare(session));
@@ -120,7 +126,8 @@ class InlineSource final : public Source {
     return shape;
   }
 
-  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits, std::stop_token) override {
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                      std::stop_token) override {
     std::vector<Part> parts;
     uint64_t bytes = 0, rows = 0;
     for (const Partition& partition : partitions_) {
@@ -133,7 +140,8 @@ class InlineSource final : public Source {
       for (Part& part : parts) {
         left = left || part.to < part.partition->rows.size();
         if (part.to != turn || turn >= part.partition->rows.size()) continue;
-        if (rows > 0 && ((limits.rows && rows >= limits.rows) || (limits.bytes && bytes >= limits.bytes))) {
+        if (rows > 0 &&
+            ((limits.rows && rows >= limits.rows) || (limits.bytes && bytes >= limits.bytes))) {
           return std::optional<Range>(RangeOf(parts));
         }
         bytes += part.partition->rows[part.to++].json.size();
@@ -167,10 +175,12 @@ class InlineSource final : public Source {
     TRY(Declare(session));
     std::vector<Part> parts;
     for (const Cut& cut : range.cuts) {
-      const auto found = std::find_if(partitions_.begin(), partitions_.end(),
-                                      [&](const Partition& partition) { return partition.name == cut.partition; });
+      const auto found =
+          std::find_if(partitions_.begin(), partitions_.end(),
+                       [&](const Partition& partition) { return partition.name == cut.partition; });
       if (found == partitions_.end() || !StartsWith(cut.identity, found->identity)) {
-        return RejectedError(fmt::format("the rows of step '{}' changed since they were chosen", request_.step));
+        return RejectedError(
+            fmt::format("the rows of step '{}' changed since they were chosen", request_.step));
       }
       parts.push_back({&*found, IndexOf(cut.from), std::min(IndexOf(cut.to), found->rows.size())});
     }
@@ -189,7 +199,9 @@ class InlineSource final : public Source {
     for (Letter& letter : letters) {
       for (const Partition& partition : partitions_) {
         const auto index = static_cast<size_t>(letter.offset);
-        if (letter.partition != partition.name || letter.offset < 0 || index >= partition.rows.size()) continue;
+        if (letter.partition != partition.name || letter.offset < 0 ||
+            index >= partition.rows.size())
+          continue;
         if (letter.line < 0) letter.line = partition.rows[index].mark.line;
         if (letter.original.empty()) letter.original = partition.rows[index].json;
       }
@@ -216,8 +228,10 @@ class InlineSource final : public Source {
       const size_t size = part.partition->rows.size();
       rest = rest || part.to < size;
       if (part.from == part.to) continue;
-      Cut cut{part.partition->name, std::to_string(part.from), std::to_string(part.to), part.partition->identity};
-      if (part.from > 0 || part.to < size) cut.identity += fmt::format("#{}-{}", part.from, part.to);
+      Cut cut{part.partition->name, std::to_string(part.from), std::to_string(part.to),
+              part.partition->identity};
+      if (part.from > 0 || part.to < size)
+        cut.identity += fmt::format("#{}-{}", part.from, part.to);
       range.cuts.push_back(std::move(cut));
     }
     range.final = !rest;
@@ -238,10 +252,12 @@ class InlineSource final : public Source {
 
 Status AddRow(const Node& row, Partition& partition, Schema& columns) {
   if (!row.IsMap()) {
-    return ConfigError(row.mark, fmt::format("a row is {}, not a map of column to value", NameOf(row.kind)));
+    return ConfigError(row.mark,
+                       fmt::format("a row is {}, not a map of column to value", NameOf(row.kind)));
   }
   for (const auto& [key, value] : row.map) {
-    auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& column) { return column.name == key.scalar; });
+    auto found = std::find_if(columns.begin(), columns.end(),
+                              [&](const Column& column) { return column.name == key.scalar; });
     if (found == columns.end()) found = columns.insert(found, {.name = key.scalar});
     found->type = Both(found->type, TypeOf(value));
   }
@@ -256,7 +272,9 @@ Result<std::unique_ptr<Source>> MakeInlineSource(ExtractRequest request) {
   std::vector<Partition> partitions;
   Schema columns;
   const auto add = [&](const std::string& name, const Node& list) -> Status {
-    if (!list.IsList()) return ConfigError(list.mark, fmt::format("`rows` is {}, not a list of maps", NameOf(list.kind)));
+    if (!list.IsList())
+      return ConfigError(list.mark,
+                         fmt::format("`rows` is {}, not a list of maps", NameOf(list.kind)));
     Partition partition{.name = name, .identity = {}, .rows = {}};
     for (const Node& row : list.list) TRY(AddRow(row, partition, columns));
     std::string content = name + "\n";
@@ -276,10 +294,11 @@ Result<std::unique_ptr<Source>> MakeInlineSource(ExtractRequest request) {
     if (column.type.empty()) column.type = "VARCHAR";
   }
   if (columns.empty() && request.config.columns.empty()) {
-    return ConfigError(request.config.mark, "extract from inline has no rows; say its columns in `columns:`");
+    return ConfigError(request.config.mark,
+                       "extract from inline has no rows; say its columns in `columns:`");
   }
-  return std::unique_ptr<Source>(
-      std::make_unique<InlineSource>(std::move(request), std::move(partitions), std::move(columns)));
+  return std::unique_ptr<Source>(std::make_unique<InlineSource>(
+      std::move(request), std::move(partitions), std::move(columns)));
 }
 
 }  // namespace sluice

@@ -1,3 +1,4 @@
+// Tests of connector/inline/source.
 #include "connector/inline/source.h"
 
 #include <fmt/format.h>
@@ -14,16 +15,23 @@ using testing::HasSubstr;
 using testing::SizeIs;
 using Row = std::vector<std::string>;
 
-Node Plain(const std::string& text) { return {.kind = Node::Kind::kScalar, .scalar = text, .mark = {"p.yml", 1, 1}}; }
-Node Quoted(const std::string& text) { return {.kind = Node::Kind::kScalar, .scalar = text, .quoted = true, .mark = {"p.yml", 1, 1}}; }
+Node Plain(const std::string& text) {
+  return {.kind = Node::Kind::kScalar, .scalar = text, .mark = {"p.yml", 1, 1}};
+}
+Node Quoted(const std::string& text) {
+  return {.kind = Node::Kind::kScalar, .scalar = text, .quoted = true, .mark = {"p.yml", 1, 1}};
+}
 Node RowOf(int line, std::vector<std::pair<std::string, Node>> values) {
   Node row{.kind = Node::Kind::kMap, .mark = {"p.yml", line, 5}};
   for (auto& [key, value] : values) row.map.emplace_back(Plain(key), value);
   return row;
 }
-Node ListOf(std::vector<Node> items) { return {.kind = Node::Kind::kList, .list = std::move(items), .mark = {"p.yml", 2, 3}}; }
+Node ListOf(std::vector<Node> items) {
+  return {.kind = Node::Kind::kList, .list = std::move(items), .mark = {"p.yml", 2, 3}};
+}
 
-ExtractRequest RequestOf(Node rows, const std::vector<std::pair<std::string, std::string>>& columns = {}) {
+ExtractRequest RequestOf(Node rows,
+                         const std::vector<std::pair<std::string, std::string>>& columns = {}) {
   ExtractRequest request = FileRequest("", columns);
   request.config.rows = std::move(rows);
   return request;
@@ -37,8 +45,15 @@ std::unique_ptr<Source> Make(ExtractRequest request) {
 TEST(InlineSource, GuessesTypesAndKeepsQuotedScalarsText) {
   SourceProbe probe;
   auto source = Make(RequestOf(ListOf({
-      RowOf(5, {{"id", Plain("1")}, {"zip", Quoted("01234")}, {"x", Plain("1")}, {"ok", Plain("true")}, {"at", Plain("2026-01-02")}}),
-      RowOf(6, {{"id", Node{}}, {"x", Plain("2.5")}, {"at", Plain("2026-01-02 03:04:05")}, {"n", ListOf({Plain("1"), Quoted("a")})}}),
+      RowOf(5, {{"id", Plain("1")},
+                {"zip", Quoted("01234")},
+                {"x", Plain("1")},
+                {"ok", Plain("true")},
+                {"at", Plain("2026-01-02")}}),
+      RowOf(6, {{"id", Node{}},
+                {"x", Plain("2.5")},
+                {"at", Plain("2026-01-02 03:04:05")},
+                {"n", ListOf({Plain("1"), Quoted("a")})}}),
   })));
   EXPECT_EQ(Format(source->Describe(*probe.session, {})->schema),
             "(id BIGINT, zip VARCHAR, x DOUBLE, ok BOOLEAN, at TIMESTAMP, n JSON)");
@@ -49,7 +64,9 @@ TEST(InlineSource, GuessesTypesAndKeepsQuotedScalarsText) {
 
 TEST(InlineSource, ABadRowIsALetterAtItsLine) {
   SourceProbe probe;
-  auto source = Make(RequestOf(ListOf({RowOf(5, {{"id", Plain("1")}}), RowOf(9, {{"id", Plain("x")}})}), {{"id", "bigint"}}));
+  auto source =
+      Make(RequestOf(ListOf({RowOf(5, {{"id", Plain("1")}}), RowOf(9, {{"id", Plain("x")}})}),
+                     {{"id", "bigint"}}));
   const auto epochs = probe.ReadAll(*source, {});
   ASSERT_TRUE(epochs.ok()) << Format(epochs.error());
   EXPECT_THAT(RowsOf(*epochs), ElementsAre(Row{"1"}));
@@ -72,7 +89,8 @@ TEST(InlineSource, EveryCutGivesEveryRowOnceFromAnyPosition) {
     rows.map.emplace_back(Plain(fmt::format("p{}", p)), ListOf(list));
   }
   std::sort(expected.begin(), expected.end());
-  for (const Limits& limits : {Limits{}, Limits{.rows = 1}, Limits{.rows = 4}, Limits{.bytes = 20}}) {
+  for (const Limits& limits :
+       {Limits{}, Limits{.rows = 1}, Limits{.rows = 4}, Limits{.bytes = 20}}) {
     auto source = Make(RequestOf(rows));
     const auto epochs = probe.ReadAll(*source, limits);
     ASSERT_TRUE(epochs.ok()) << Format(epochs.error());
@@ -97,15 +115,19 @@ TEST(InlineSource, EveryCutGivesEveryRowOnceFromAnyPosition) {
 
 TEST(InlineSource, OtherRowsHaveAnotherIdentity) {
   const auto identity = [](const std::string& value) {
-    return (*Make(RequestOf(ListOf({RowOf(5, {{"id", Plain(value)}})})))->Freeze({}, {}, {}))->cuts[0].identity;
+    return (*Make(RequestOf(ListOf({RowOf(5, {{"id", Plain(value)}})})))->Freeze({}, {}, {}))
+        ->cuts[0]
+        .identity;
   };
   EXPECT_EQ(identity("1"), identity("1"));
   EXPECT_NE(identity("1"), identity("2"));
 }
 
 TEST(InlineSource, RefusesWhatAreNoRows) {
-  EXPECT_THAT(Format(MakeInlineSource(RequestOf(Plain("x"))).error()), HasSubstr("`rows` is a value, not a list of maps"));
-  EXPECT_THAT(Format(MakeInlineSource(RequestOf(ListOf({Plain("x")}))).error()), HasSubstr("a row is a value"));
+  EXPECT_THAT(Format(MakeInlineSource(RequestOf(Plain("x"))).error()),
+              HasSubstr("`rows` is a value, not a list of maps"));
+  EXPECT_THAT(Format(MakeInlineSource(RequestOf(ListOf({Plain("x")}))).error()),
+              HasSubstr("a row is a value"));
   EXPECT_THAT(Format(MakeInlineSource(RequestOf(ListOf({}))).error()), HasSubstr("columns"));
   EXPECT_FALSE(MakeInlineSource(RequestOf(Node{})).ok());
 }
