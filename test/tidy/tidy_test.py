@@ -117,9 +117,11 @@ def real_tests(tree):
             continue
         if not re.search(r"\b(EXPECT|ASSERT)_|\bADD_FAILURE\b|static_assert", text):
             yield f"{name}: asserts nothing"
-        for number, line in enumerate(text.split("\n"), 1):
-            # A loop that looks again, or a child that is to be killed, says so in a comment on the line.
-            if re.search(r"\bsleep_for\b|\busleep\(|\bsleep\(", line) and "// " not in line:
+        lines = text.split("\n")
+        for number, line in enumerate(lines, 1):
+            # A loop that looks again, or a child that is to be killed, says so in a comment beside it.
+            beside = " ".join(lines[number - 1 : number + 1])
+            if re.search(r"\bsleep_for\b|\busleep\(|\bsleep\(", line) and "// " not in beside:
                 yield f"{name}:{number}: a test waits for what happens, not for a time"
 
 
