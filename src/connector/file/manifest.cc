@@ -12,6 +12,8 @@
 namespace sluice {
 namespace {
 
+constexpr const char* kClaiming = "/claiming";  // in the lane's folder
+
 constexpr int kFormat = 1;
 constexpr uint64_t kManifestLimit = 64 << 20;
 
@@ -115,15 +117,18 @@ Result<EpochId> ManifestStore::Allocate() {
     const std::vector<EpochId> numbers = TRY(Numbers(pattern));
     if (!numbers.empty()) last = std::max(last, numbers.back().value);
   }
+  // Written before it has its name: a claim without its owner would never be swept.
+  const std::string writing = Full(lane_folder_) + kClaiming;
+  {
+    const auto file = TRY(files_.Open(writing, Files::Mode::kTruncate));
+    TRY(file->Append(owner_));
+  }
   while (true) {
     const EpochId epoch{++last};
     const std::string claim = Full(ClaimName(epoch));
-    auto created = files_.Open(claim, Files::Mode::kCreateNew);
-    if (created.ok()) {
-      TRY((*created)->Append(owner_));
-      return epoch;
-    }
-    if (!files_.Exists(claim)) return std::move(created).error();
+    auto claimed = files_.RenameNoReplace(writing, claim);
+    if (claimed.ok()) return epoch;
+    if (!files_.Exists(claim)) return std::move(claimed).error();
   }
 }
 
@@ -173,6 +178,9 @@ Status ManifestStore::Sweep() {
   }
   for (const EpochId epoch : TRY(Numbers(lane_folder_ + "/*.deciding"))) {
     TRY(files_.Remove(Full(lane_folder_) + "/" + std::to_string(epoch.value) + ".deciding"));
+  }
+  if (const std::string claiming = Full(lane_folder_) + kClaiming; files_.Exists(claiming)) {
+    TRY(files_.Remove(claiming));
   }
   for (const EpochId epoch : TRY(Numbers(".sluice/*.claim"))) {
     const auto owner = files_.ReadAll(Full(ClaimName(epoch)), 4096);
