@@ -67,7 +67,11 @@ Result<Ledger*> ProjectSession::ledger() {
   if (!ledger_) {
     TRY(files_->MakeFolders(store_));
     std::string ignore = store_ + "/.gitignore";
-    if (!files_->Exists(ignore)) TRY(WriteAtomically(*files_, ignore, "*\n"));
+    if (!files_->Exists(ignore) || TRY(files_->ReadAll(ignore, 4096)).empty()) {
+      // In place: a kill may leave it empty, but nothing beside it.
+      auto file = TRY(files_->Open(ignore, Files::Mode::kTruncate));
+      TRY(file->Append("*\n"));
+    }
     ledger_ = TRY(Ledger::Open(store_ + "/ledger.db"));
   }
   return ledger_.get();
