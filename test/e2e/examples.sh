@@ -21,9 +21,13 @@ run() {
   local got=$?
   if [ "$got" == "$code" ]; then pass; else fail "exit code of run $*: $got, not $code"$'\n'"$said"; fi
 }
-# rows SELECT: its rows as CSV without a header, one line each, read from the warehouse by `sluice copy` of a query's table.
-rows() { "$SLUICE" copy "warehouse.duckdb:$1" rows.csv --mode overwrite ${2:+--select "$2"} >copy.log 2>&1 || cat copy.log
-         [ -f rows.csv ] && tail -n +2 rows.csv | sort; rm -f rows.csv; }
+# rows TABLE [COLUMNS]: its rows as CSV without a header, sorted, by `sluice copy` into a file of its own.
+rows() {
+  local csv=$work/rows/$BASHPID.csv
+  mkdir -p "$work/rows"
+  "$SLUICE" copy "warehouse.duckdb:$1" "$csv" ${2:+--select "$2"} >"$work/copy.log" 2>&1 || cat "$work/copy.log"
+  [ -f "$csv" ] && tail -n +2 "$csv" | sort
+}
 begin() { example=$1; mkdir -p "$work/$1"; cp -r "$here/examples/patterns/$1/." "$work/$1"; cd "$work/$1" || exit 1; }
 own_tests() { out=$("$SLUICE" test tests 2>&1) && pass || fail "its own tests"$'\n'"$out"; }
 
@@ -99,7 +103,7 @@ a6_idempotent_load() {
 d4_load_modes() {
   for mode in insert upsert replace; do run 3 $mode; done
   for table in inserted upserted replaced; do equal "$table" "$(rows $table)" $'1,Ann,41\n3,Cem,29'; done
-  has "the dead letter" "$("$SLUICE" dead-letters list 2>&1)" "customers-1.csv:3"
+  has "the dead letter" "$("$SLUICE" dead-letters list 2>&1)" "age: 'unknown' is not a valid INTEGER"
   printf 'id,name,age\n3,Can,30\n4,Dee,18\n' >data/customers-2.csv
   run 1 insert
   has "the key that is there" "$said" "3"
