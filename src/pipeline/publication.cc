@@ -48,8 +48,11 @@ void Publish(Flow& flow, const Plan& plan) {
       (!flow.sinks.empty() && flow.sinks[0].capabilities.atomicity != Atomicity::kRecorded);
   flow.publish_at_end = (plan.max_rejects || plan.max_rejects_share) && !flow.endless;
   for (const PlannedLoad& load : flow.loads) {
-    if (load.load.mode == Mode::kOverwrite || load.load.mode == Mode::kReplacePartition)
-      flow.publish_at_end = true;
+    const Mode mode = load.load.mode;
+    if (mode == Mode::kOverwrite || mode == Mode::kReplacePartition) flow.publish_at_end = true;
+    // The rows of one key may lie in several epochs; a later one must not take those of an earlier
+    // one away.
+    if (mode == Mode::kReplace && !flow.endless) flow.publish_at_end = true;
   }
   for (const PlannedSink& sink : flow.sinks) {
     if (sink.capabilities.one_publication && !flow.endless) flow.publish_at_end = true;
