@@ -1,6 +1,8 @@
 // What every source and every sink promises, whichever it is: the suite walks the registry. A new
 // connector needs a line in a table below (where it reads from, where it writes to), else
 // CoversTheRegistry fails.
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -22,7 +24,7 @@ Node Scalar(std::string text) {
 }
 Node MapOf(std::vector<std::pair<std::string, std::string>> entries) {
   Node map{.kind = Node::Kind::kMap, .mark = kMark};
-  for (auto& [key, value] : entries) map.map.emplace_back(Scalar(key), Scalar(value));
+  for (auto& [key, value] : entries) map.map.push_back({Scalar(key), Scalar(value)});
   return map;
 }
 

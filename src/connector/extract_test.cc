@@ -16,7 +16,7 @@ Node Plain(const std::string& text) {
 }
 Node MapOf(std::vector<std::pair<std::string, Node>> entries) {
   Node map{.kind = Node::Kind::kMap, .mark = {"p.yml", 3, 3}};
-  for (auto& [key, value] : entries) map.map.emplace_back(Plain(key), value);
+  for (auto& [key, value] : entries) map.map.push_back({Plain(key), value});
   return map;
 }
 std::string ErrorOf(std::vector<std::pair<std::string, Node>> entries) {

@@ -1,6 +1,8 @@
 // Tests of format/ndjson.
 #include "format/ndjson.h"
 
+#include <fmt/format.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/mutex.h"
@@ -91,8 +92,8 @@ class LedgerStore final : public Ledger {
 
   // Runs `read` on the reading connection: Status or Result of anything.
   template <class Read>
-  auto Reading(const Read& read) EXCLUDES_LOCK(mutex_)
-      -> decltype(read(std::declval<sqlite::Connection&>())) {
+  std::invoke_result_t<const Read&, sqlite::Connection&> Reading(const Read& read)
+      EXCLUDES_LOCK(mutex_) {
     writer_.AwaitNotes();
     MutexLock lock(mutex_);
     if (!reader_) {

@@ -188,8 +188,9 @@ Status PlanExtract(Planning& planning, Planned& step) {
   }
   const SpecFacts facts = ExtractSpec().facts();
   for (const auto& [key, value] : written.map) {
-    const auto known = std::find_if(facts.fields.begin(), facts.fields.end(),
-                                    [&](const FieldFacts& f) { return f.name == key.scalar; });
+    const auto known =
+        std::find_if(facts.fields.begin(), facts.fields.end(),
+                     [&name = key.scalar](const FieldFacts& f) { return f.name == name; });
     if (known == facts.fields.end() || !known->comes_with.empty()) TRY(MatchFields(facts, written));
   }
   TRY(CheckEndpointKeys(written, endpoint, {"from", "columns", "select"}, &Connector::extract_keys,

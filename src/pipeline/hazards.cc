@@ -79,7 +79,7 @@ void WarnOfRepeats(Planning& planning, const Planned& load) {
     } else if (planning.values.used_interval() && config.interval.empty() && !config.path.empty() &&
                std::none_of(step.node->body.map.begin(), step.node->body.map.end(),
                             [](const auto& entry) {
-                              return entry.second.scalar.find("{{") != std::string::npos;
+                              return entry.value.scalar.find("{{") != std::string::npos;
                             })) {
       planning.Warn(load.node->mark,
                     fmt::format("append repeats the rows of '{}' in every interval: its path does "

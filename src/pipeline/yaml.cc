@@ -114,7 +114,7 @@ class Builder : public YAML::EventHandler {
       top.key = std::move(node);
     } else {
       if (node.IsNull()) node.mark = top.key->mark;
-      top.node.map.emplace_back(std::move(*top.key), std::move(node));
+      top.node.map.push_back({std::move(*top.key), std::move(node)});
       top.key.reset();
     }
   }

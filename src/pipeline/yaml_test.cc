@@ -15,9 +15,9 @@ TEST(YamlTest, KeepsScalarsRawWithPlaces) {
   auto node = ParseYaml("on: 012\nb: 'yes'\nc: |\n  SELECT 1\nd: [1, ~]\n", "p.yml");
   ASSERT_TRUE(node.ok()) << Format(node.error());
   ASSERT_EQ(node->map.size(), 4u);
-  EXPECT_EQ(node->map[0].first.scalar, "on");
-  EXPECT_EQ(node->map[0].second.scalar, "012");
-  EXPECT_FALSE(node->map[0].second.quoted);
+  EXPECT_EQ(node->map[0].key.scalar, "on");
+  EXPECT_EQ(node->map[0].value.scalar, "012");
+  EXPECT_FALSE(node->map[0].value.quoted);
   EXPECT_TRUE(node->Find("b")->quoted);
   EXPECT_EQ(node->Find("c")->scalar, "SELECT 1\n");
   EXPECT_TRUE(node->Find("c")->quoted);

@@ -5,7 +5,7 @@ namespace sluice {
 
 const Node* Node::Find(std::string_view key) const {
   for (const Entry& entry : map) {
-    if (entry.first.scalar == key) return &entry.second;
+    if (entry.key.scalar == key) return &entry.value;
   }
   return nullptr;
 }

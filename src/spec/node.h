@@ -15,7 +15,7 @@ namespace sluice {
 
 struct Node {
   enum class Kind : unsigned char { kNull, kScalar, kList, kMap };
-  using Entry = std::pair<Node, Node>;  // key (a scalar with its place), value
+  struct Entry;
 
   Kind kind = Kind::kNull;
   std::string scalar;
@@ -29,6 +29,11 @@ struct Node {
   bool IsList() const { return kind == Kind::kList; }
   bool IsMap() const { return kind == Kind::kMap; }
   const Node* Find(std::string_view key) const;  // null where absent or not a map
+};
+
+struct Node::Entry {
+  Node key;  // a scalar with its place
+  Node value;
 };
 
 std::string_view NameOf(Node::Kind kind);  // "nothing", "a value", "a list", "a map"

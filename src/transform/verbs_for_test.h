@@ -34,7 +34,7 @@ inline Node ToNode(const Json& json, int& line) {
       key.kind = Node::Kind::kScalar;
       key.scalar = name;
       key.mark = {"p.yml", line, 5};
-      node.map.emplace_back(key, ToNode(value, line));
+      node.map.push_back({key, ToNode(value, line)});
     }
   } else if (json.is_array()) {
     node.kind = Node::Kind::kList;

@@ -24,7 +24,7 @@ Spec<DuckdbConfig> DuckdbSpec() {
 
 Node WithoutType(const Node& connection) {
   Node rest = connection;
-  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.first.scalar == "type"; });
+  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.key.scalar == "type"; });
   return rest;
 }
 

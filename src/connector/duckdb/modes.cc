@@ -117,7 +117,6 @@ class Application {  // one load of one landing
     TRY(Stage());
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
-    landed.updated += TRY(DropSuperseded());
     landed.deleted += TRY(DeleteByKey());
     landed.inserted += TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
     return Finish(landed);

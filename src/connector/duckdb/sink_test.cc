@@ -1,6 +1,8 @@
 // Every mode with its counts; epochs that are undone; what excludes what.
 #include "connector/duckdb/sink.h"
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,6 +1,8 @@
 // A file appears whole or not at all, at every point where a run can be killed.
 #include "connector/file/sink.h"
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,6 +1,8 @@
 // Tests of connector/generator/source.
 #include "connector/generator/source.h"
 
+#include <fmt/format.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -256,8 +256,9 @@ Status AddRow(const Node& row, Partition& partition, Schema& columns) {
                        fmt::format("a row is {}, not a map of column to value", NameOf(row.kind)));
   }
   for (const auto& [key, value] : row.map) {
-    auto found = std::find_if(columns.begin(), columns.end(),
-                              [&](const Column& column) { return column.name == key.scalar; });
+    auto found =
+        std::find_if(columns.begin(), columns.end(),
+                     [&name = key.scalar](const Column& column) { return column.name == name; });
     if (found == columns.end()) found = columns.insert(found, {.name = key.scalar});
     found->type = Both(found->type, TypeOf(value));
   }

@@ -23,7 +23,7 @@ Node Quoted(const std::string& text) {
 }
 Node RowOf(int line, std::vector<std::pair<std::string, Node>> values) {
   Node row{.kind = Node::Kind::kMap, .mark = {"p.yml", line, 5}};
-  for (auto& [key, value] : values) row.map.emplace_back(Plain(key), value);
+  for (auto& [key, value] : values) row.map.push_back({Plain(key), value});
   return row;
 }
 Node ListOf(std::vector<Node> items) {
@@ -86,7 +86,7 @@ TEST(InlineSource, EveryCutGivesEveryRowOnceFromAnyPosition) {
       expected.push_back({std::to_string(p * 100 + i)});
       list.push_back(RowOf(i, {{"id", Plain(expected.back()[0])}}));
     }
-    rows.map.emplace_back(Plain(fmt::format("p{}", p)), ListOf(list));
+    rows.map.push_back({Plain(fmt::format("p{}", p)), ListOf(list)});
   }
   std::sort(expected.begin(), expected.end());
   for (const Limits& limits :
