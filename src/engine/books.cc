@@ -18,8 +18,11 @@ void BookKeeper::Set(std::optional<uint64_t>& slot, uint64_t value, const std::s
 void BookKeeper::Source(const std::string& step, std::optional<uint64_t> read, uint64_t refused) {
   Facts& facts = facts_[step];
   facts.rejected += refused;
+  facts.refused += refused;
   if (read) facts.read = *read;
 }
+
+void BookKeeper::Given(const std::string& step, uint64_t rows) { facts_[step].given = rows; }
 
 void BookKeeper::Tap(const TapCount& tap) {
   uint64_t alive = tap.total;
@@ -98,6 +101,11 @@ Result<Books> BookKeeper::Close() const {
   for (const Step& step : steps_) {
     Facts& f = facts[step.name];
     if (step.from.empty()) {  // an extract
+      if (f.read && f.given && *f.read != *f.given + f.refused) {
+        return InternalError(
+            fmt::format("the books do not balance: step '{}' read {} records, refused {} and gave {}",
+                        step.name, *f.read, f.refused, *f.given));
+      }
       if (!f.read) f.read = f.out.value_or(0) + gone(f);
       f.in = f.read;
       if (!f.out) f.out = *f.in - gone(f);

@@ -35,6 +35,8 @@ class BookKeeper {  // one epoch of one flow
 
   // What the source itself says: records seen, and those that it could not turn into rows.
   void Source(const std::string& step, std::optional<uint64_t> read, uint64_t refused);
+  // Rows that the scan handed to the query: an edge of its own, right behind the decoders.
+  void Given(const std::string& step, uint64_t rows);
   void Tap(const TapCount& tap);
   // What a keyed step did: rows that fired, those it dropped as duplicates, rows in state after
   // less before.
@@ -46,7 +48,8 @@ class BookKeeper {  // one epoch of one flow
 
  private:
   struct Facts {
-    std::optional<uint64_t> read, in, out;
+    std::optional<uint64_t> read, given, in, out;
+    uint64_t refused = 0;  // by the source itself
     uint64_t filtered = 0, deduplicated = 0, rejected = 0, late = 0;
     int64_t held = 0;
     bool keyed = false;

@@ -517,6 +517,14 @@ Status Driver::Settle(const EpochRecord& record) {
   return Ok();
 }
 
+Status Driver::CheckPublished(const std::string& load, uint64_t rows) const {
+  auto staged = last_->books.find(load);
+  if (staged == last_->books.end() || staged->second.in == rows) return Ok();
+  return InternalError(
+      fmt::format("the books do not balance: load '{}' staged {} rows and published {}", load,
+                  staged->second.in, rows));
+}
+
 Status Driver::PublishStaged(std::stop_token stop) {
   Enter(EpochState::kFreeze);
   Enter(EpochState::kMove);
@@ -541,6 +549,7 @@ Status Driver::PublishStaged(std::stop_token stop) {
                           i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
                 .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
     for (size_t k = 0; k < landed.size(); ++k) {
+      TRY(CheckPublished(outcome_.loads[placed.loads[k]].step, landed[k].rows));
       outcome_.loads[placed.loads[k]].landed += landed[k];
       rows += landed[k].rows;
     }

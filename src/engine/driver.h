@@ -78,6 +78,7 @@ class Driver {
   Status Settle(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
   Books Waiting() const;
+  Status CheckPublished(const std::string& load, uint64_t rows) const;
   Status CheckRejects(const Moved& moved, const Epoch& epoch) const;
   EpochRecord RecordOf(EpochId number, const Epoch& epoch, const Moved& moved) const;
   Limits EpochLimits() const;

@@ -418,6 +418,7 @@ Status Mover::Finish(sql::Session& session, BookKeeper& books, Moved& moved) {
     uint64_t refused = letters.size();
     if (reading->opened.scan) {
       books.Source(step, reading->opened.scan->read.load(), refused);
+      books.Given(step, reading->opened.scan->given.load());
     } else if (reading->opened.rows_known) {
       books.Source(step, *reading->opened.rows_known + refused, refused);
     } else {

@@ -174,6 +174,7 @@ class Worker {  // one thread
       if (used) block_.reset();
       if (rows == 0) continue;
       duckdb_data_chunk_set_size(output, rows);
+      claimed_->scan->given.fetch_add(rows, std::memory_order_relaxed);
       return Ok();
     }
   }
