@@ -1,5 +1,5 @@
-// docs/language.md is what is built: its tables are written from the specs, and this test fails where
-// they have come apart. `SLUICE_WRITE_DOCS=1 pipeline_test` writes them anew.
+// docs/language.md is what is built: its tables are written from the specs, and this test fails
+// where they have come apart. `SLUICE_WRITE_DOCS=1 pipeline_test` writes them anew.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -37,7 +37,8 @@ std::string Later(const std::vector<std::pair<std::string, std::string>>& words)
     groups[with].push_back("`" + word + "`");
   }
   std::vector<std::string> parts;
-  for (const std::string& with : order) parts.push_back(Join(groups[with], ", ") + " (" + with + ")");
+  for (const std::string& with : order)
+    parts.push_back(Join(groups[with], ", ") + " (" + with + ")");
   return Join(parts, "; ");
 }
 
@@ -53,7 +54,8 @@ std::string Table(const SpecFacts& facts) {
     }
     std::string takes = field.choices.empty() ? field.shape : Join(field.choices, ", ");
     std::string standard = field.need == Need::kRequired ? "required" : field.standard;
-    text += fmt::format("| `{}` | {} | {} | {} |\n", field.name, Cell(takes), Cell(standard), Cell(field.help));
+    text += fmt::format("| `{}` | {} | {} | {} |\n", field.name, Cell(takes), Cell(standard),
+                        Cell(field.help));
   }
   if (!later.empty()) text += "\nComes later: " + Later(later) + ".\n";
   return text + "\n";
@@ -71,21 +73,29 @@ std::string Words(const Keys& keys) {
 
 std::string Generated() {
   std::string text = "## Keys around the steps\n\n";
-  for (const Keys* keys : {&ProjectKeys(), &PipelineKeys(), &ScheduleKeys(), &StepKeys()}) text += Words(*keys);
+  for (const Keys* keys : {&ProjectKeys(), &PipelineKeys(), &ScheduleKeys(), &StepKeys()})
+    text += Words(*keys);
   std::vector<std::pair<std::string, std::string>> verbs, modes, connections;
   for (const Reserved& word : ReservedVerbs()) verbs.emplace_back(word.word, word.comes_with);
   for (const Reserved& word : ReservedModes()) modes.emplace_back(word.word, word.comes_with);
-  for (const Reserved& word : ReservedConnections()) connections.emplace_back(word.word, word.comes_with);
-  text += fmt::format("- verbs that come later: {}.\n- load modes that come later: {}.\n- connections that come later: {}.\n\n",
-                      Later(verbs), Later(modes), Later(connections));
+  for (const Reserved& word : ReservedConnections())
+    connections.emplace_back(word.word, word.comes_with);
+  text += fmt::format(
+      "- verbs that come later: {}.\n- load modes that come later: {}.\n- connections that come "
+      "later: {}.\n\n",
+      Later(verbs), Later(modes), Later(connections));
   text += "## Verbs\n\n" + Table(ExtractSpec().facts());
   for (const Verb& verb : BuiltinVerbs()) text += Table(verb.facts);
   text += Table(LoadSpec().facts());
-  text += "## What connections take\n\n| Connection | | Keys of extract | Keys of load |\n|---|---|---|---|\n";
-  const auto list = [](const std::vector<std::string>& keys) { return keys.empty() ? "" : "`" + Join(keys, "` `") + "`"; };
+  text +=
+      "## What connections take\n\n| Connection | | Keys of extract | Keys of load "
+      "|\n|---|---|---|---|\n";
+  const auto list = [](const std::vector<std::string>& keys) {
+    return keys.empty() ? "" : "`" + Join(keys, "` `") + "`";
+  };
   for (const Connector& connector : BuiltinConnectors()) {
-    text += fmt::format("| `{}` | {} | {} | {} |\n", connector.type, Cell(connector.summary), list(connector.extract_keys),
-                        list(connector.load_keys));
+    text += fmt::format("| `{}` | {} | {} | {} |\n", connector.type, Cell(connector.summary),
+                        list(connector.extract_keys), list(connector.load_keys));
   }
   return text;
 }
@@ -106,7 +116,8 @@ TEST(Reference, IsWhatTheSpecsSay) {
     std::ofstream(kPage) << text;
     return;
   }
-  EXPECT_EQ(text.substr(begin, end - begin), wanted) << "write it anew: SLUICE_WRITE_DOCS=1 build/debug/pipeline_test";
+  EXPECT_EQ(text.substr(begin, end - begin), wanted)
+      << "write it anew: SLUICE_WRITE_DOCS=1 build/debug/pipeline_test";
 }
 
 }  // namespace
