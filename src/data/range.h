@@ -67,8 +67,8 @@ struct EpochRecord {
   Position position;                         // "step\x1fpartition" -> where the next epoch goes on
   std::map<std::string, Micros> watermarks;  // "step\x1fpartition" -> Wp
   Micros fired{INT64_MIN};                   // windows that end at or before this have been emitted
-  Books books;                              // of all epochs since the last one that published
-  bool final = false;     // the flow has read all there is to read in this lane
+  Books books;                               // of all epochs since the last one that published
+  bool final = false;                        // the flow has read all there is to read in this lane
   bool published = true;  // false: rows are in staging, waiting for the run's end
 };
 

@@ -102,9 +102,9 @@ Result<Books> BookKeeper::Close() const {
     Facts& f = facts[step.name];
     if (step.from.empty()) {  // an extract
       if (f.read && f.given && *f.read != *f.given + f.refused) {
-        return InternalError(
-            fmt::format("the books do not balance: step '{}' read {} records, refused {} and gave {}",
-                        step.name, *f.read, f.refused, *f.given));
+        return InternalError(fmt::format(
+            "the books do not balance: step '{}' read {} records, refused {} and gave {}",
+            step.name, *f.read, f.refused, *f.given));
       }
       if (!f.read) f.read = f.out.value_or(0) + gone(f);
       f.in = f.read;
