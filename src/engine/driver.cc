@@ -485,7 +485,8 @@ Status Driver::Hold(const Moved& moved, EpochId number,
   return Ok();
 }
 
-// Never interrupted. Where the answer is lost the record is asked.
+// Never interrupted. Where the answer is lost the record is asked, and what it decided is put in
+// place: nothing is called loaded that a reader cannot see.
 Status Driver::Decide(Landing& landing, const EpochRecord& record) {
   Enter(EpochState::kDecide);
   Tell(Milestone::kDeciding);
@@ -493,11 +494,11 @@ Status Driver::Decide(Landing& landing, const EpochRecord& record) {
   if (!committed.ok() && committed.error().kind == ErrorKind::kUnsettled) {
     std::optional<EpochRecord> found =
         TRY(sinks_[0].sink->Last(lane_).While("asking whether the epoch was committed"));
-    if (found && found->epoch == record.epoch && found->run == record.run)
-      committed = Ok();
-    else
+    if (!found || found->epoch != record.epoch || found->run != record.run)
       committed =
           TransientError(committed.error().message + " (the record says that it did not happen)");
+    else if (sinks_[0].sink->Sweep(lane_, record.epoch).ok())
+      committed = Ok();
   }
   TRY(std::move(committed).While(fmt::format("committing into {}", flow_.sinks[0].name)));
   sinks_[0].last = record;

@@ -162,6 +162,8 @@ Status ManifestStore::RollForward(const Manifest& manifest) {
 
 Status ManifestStore::Sweep() {
   if (!files_.Exists(Full(lane_folder_))) return Ok();
+  // Whoever decided may have died, or failed, before the decision itself was on disk.
+  TRY(files_.SyncFolder(Full(lane_folder_)));
   const std::vector<EpochId> decided = TRY(Epochs());
   const auto is_decided = [&](EpochId epoch) {
     return std::binary_search(decided.begin(), decided.end(), epoch);
