@@ -10,6 +10,8 @@ find_package(CLI11 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(date REQUIRED)
 find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 
 # yaml-cpp named its target without a namespace until 0.8.
 if(NOT TARGET yaml-cpp::yaml-cpp)

@@ -6,7 +6,7 @@ set(SLUICE_MODULES
   server main)
 
 # What a module needs from outside beyond fmt and JSON.
-set(SLUICE_USES_base spdlog::spdlog Threads::Threads)
+set(SLUICE_USES_base spdlog::spdlog PkgConfig::sodium Threads::Threads)
 set(SLUICE_USES_calendar date::date date::date-tz)
 set(SLUICE_USES_sql duckdb)
 set(SLUICE_USES_format simdjson::simdjson)

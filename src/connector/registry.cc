@@ -12,4 +12,11 @@ const Connector* Find(const Connectors& connectors, std::string_view type) {
   return found == connectors.end() ? nullptr : &*found;
 }
 
+Result<Secret> OpenSecret(const ConnectorContext& context, const Written& written) {
+  if (context.secrets != nullptr) return context.secrets->Open(written.text, written.mark);
+  if (!ReadReference(written.text)) return Secret(written.text);
+  return ConfigError(written.mark,
+                     "'" + written.text + "' cannot be opened here: there is no store of secrets");
+}
+
 }  // namespace sluice

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/secrets.h"
 #include "connector/extract.h"
 #include "connector/load.h"
 #include "connector/sink.h"
@@ -22,8 +23,13 @@ struct ConnectorContext {
   Files& files;
   sql::Database& database;
   Clock& clock;
-  std::string folder;  // of the project: relative paths start here
+  std::string folder;          // of the project: relative paths start here
+  Secrets* secrets = nullptr;  // null: references cannot be opened here
 };
+
+// Opens a value of a connection that may be a reference (a password). Call it when connecting, and
+// keep the result no longer than that.
+Result<Secret> OpenSecret(const ConnectorContext& context, const Written& written);
 
 struct Connector {
   std::string type;  // "duckdb", "file"

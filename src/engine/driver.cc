@@ -85,7 +85,8 @@ Limits Driver::EpochLimits() const {
 }
 
 Status Driver::OpenEnds(std::stop_token stop) {
-  ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder};
+  ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
+                           world_.secrets};
   work_ = TRY(world_.database.Connect());
   sources_.clear();
   for (const PlannedExtract& extract : flow_.extracts) {

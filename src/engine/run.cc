@@ -166,7 +166,8 @@ class Runner {
   Status RunAction(const Action& action, const Lease& lease) {
     auto began = world_.clock.Steady();
     Lane lane = LaneOf(plan_, action.step);
-    ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder};
+    ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
+                             world_.secrets};
     Status done = Retrying(action.step, [&]() -> Status {
       if (stop_.stop_requested()) return CancelledError();
       Sink& sink = TRY(ActionSink(action, context)).get();

@@ -37,8 +37,9 @@ struct World {
   Clock& clock;
   sql::Database& database;
   Ledger& ledger;
-  std::string folder;  // of the project
-  std::string store;   // where ledger and state files are: "<folder>/.sluice"
+  std::string folder;          // of the project
+  std::string store;           // where ledger and state files are: "<folder>/.sluice"
+  Secrets* secrets = nullptr;  // null: connections hold no references
 };
 
 struct RunOptions {

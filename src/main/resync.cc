@@ -16,7 +16,7 @@ Result<int> Resync(const Invocation& invocation) {
       TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
   Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
   World world = TRY(session->world());
-  ConnectorContext context{world.files, world.database, world.clock, world.folder};
+  ConnectorContext context{world.files, world.database, world.clock, world.folder, world.secrets};
   for (const auto& stage : plan.stages) {
     const Flow* flow = std::get_if<Flow>(&stage);
     if (flow == nullptr || flow->sinks.empty()) continue;
