@@ -24,7 +24,24 @@ void BookKeeper::Source(const std::string& step, std::optional<uint64_t> read, u
 
 void BookKeeper::Given(const std::string& step, uint64_t rows) { facts_[step].given = rows; }
 
-void BookKeeper::Tap(const TapCount& tap) {
+// What a scan left out by itself, as if the tap had seen it: nobody counted it but the source.
+TapCount BookKeeper::Unpruned(TapCount tap) {
+  if (!tap.plan.pruned) return tap;
+  const Facts& source = facts_[tap.plan.step_in];
+  uint64_t held = source.read.value_or(0) - source.refused;
+  if (held < tap.total && conflict_.ok()) {
+    conflict_ =
+        InternalError(fmt::format("the books do not balance: step '{}' holds {} rows and gave {}",
+                                  tap.plan.step_in, held, tap.total));
+  }
+  tap.plan.fates.insert(tap.plan.fates.begin(), *tap.plan.pruned);
+  tap.fates.insert(tap.fates.begin(), held - tap.total);
+  tap.total = held;
+  return tap;
+}
+
+void BookKeeper::Tap(const TapCount& counted) {
+  TapCount tap = Unpruned(counted);
   uint64_t alive = tap.total;
   if (!tap.plan.step_in.empty())
     Set(facts_[tap.plan.step_in].out, alive, "what left step '" + tap.plan.step_in + "'");

@@ -58,6 +58,7 @@ class BookKeeper {  // one epoch of one flow
   std::map<std::string, Facts> facts_;
   Status conflict_ = Ok();
 
+  TapCount Unpruned(TapCount tap);
   void Set(std::optional<uint64_t>& slot, uint64_t value, const std::string& what);
 };
 

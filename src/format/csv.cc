@@ -99,11 +99,10 @@ Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::s
 
 std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect,
                     const Schema& columns, const std::string& rejects) {
-  std::string declared, names;
+  std::string declared;
   for (const Column& column : columns) {
     declared += fmt::format("{}{}: {}", declared.empty() ? "" : ", ", QuoteLiteral(column.name),
                             QuoteLiteral(column.type));
-    names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
   }
   std::string options = fmt::format(
       "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip=0, header={}, "
@@ -117,10 +116,8 @@ std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dia
   if (!dialect.timestamp_format.empty())
     options += ", timestampformat=" + QuoteLiteral(dialect.timestamp_format);
   if (!dialect.encoding.empty()) options += ", encoding=" + QuoteLiteral(dialect.encoding);
-  // A column that nobody selects is not checked; the hash asks for all, whatever the query above
-  // needs.
-  return fmt::format("(SELECT * FROM read_csv({}, {}, columns={{{}}}) WHERE hash({}) IS NOT NULL)",
-                     PathList(paths), options, declared, names);
+  return fmt::format("(SELECT * FROM read_csv({}, {}, columns={{{}}}))", PathList(paths), options,
+                     declared);
 }
 
 Result<std::vector<Letter>> TakeCsvRejects(sql::Session& session, const std::string& rejects) {

@@ -22,7 +22,7 @@ relation::Text TextOf(const relation::Ref& rows) {
   relation::RenderOptions options;
   options.input = [](const std::string& step) -> Result<relation::InputText> {
     return relation::InputText{
-        .from = QuoteIdentifier(step), .rows_known = true, .has_origin = false};
+        .from = QuoteIdentifier(step), .rows_known = false, .has_origin = false};
   };
   options.tap = [](const relation::TapPlan&) { return int64_t{0}; };
   options.staged = [](const relation::Ref&) { return std::string(); };

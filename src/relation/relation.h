@@ -49,7 +49,8 @@ struct Fate {
   std::string code = {};  // of the letter, for kRejected and kLate
   Expr applies =
       {};  // true: the row leaves here. NULL counts as false; a filter says `(cond) IS NOT TRUE`
-  Expr message = {};  // SQL of type VARCHAR, for the letter; empty sql: none
+  Expr message = {};       // SQL of type VARCHAR, for the letter; empty sql: none
+  std::string keeps = {};  // of a filter: SQL that is true for exactly the rows that stay
 };
 
 struct Node;

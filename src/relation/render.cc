@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 
@@ -25,7 +26,8 @@ struct Rows {
   std::string where = {};  // a tap; the SELECT that closes it ends in the barrier
   Schema columns = {};     // visible, then hidden
   bool direct =
-      false;  // `from` is an input, a staged table or a CTE: nothing can be moved below it
+      false;           // `from` is an input, a staged table or a CTE: nothing can be moved below it
+  bool known = false;  // `from` is a source that says itself how many rows it has
   bool barred = false;      // `from` ends in the barrier
   bool source_row = false;  // kRowColumn is among the columns of `from`
 };
@@ -131,7 +133,7 @@ class Renderer {
     if (rows.where.empty()) text += Barrier();
     rows.from = "(" + text + ")";
     rows.where.clear();
-    rows.direct = false;
+    rows.direct = rows.known = false;
     rows.barred = true;
     return rows;
   }
@@ -178,7 +180,8 @@ class Renderer {
 
   Result<Rows> Make(const Input& op, const Node& node, Above above) {
     InputText input = TRY(options_.input(op.step));
-    Rows rows{.from = input.from, .columns = node.schema, .direct = true};
+    Rows rows{
+        .from = input.from, .columns = node.schema, .direct = true, .known = input.rows_known};
     if (input.has_origin && !Find(rows.columns, kPartitionColumn)) {
       rows.columns.push_back({.name = std::string(kPartitionColumn),
                               .type = "VARCHAR",
@@ -230,15 +233,24 @@ class Renderer {
     bool diverts = std::any_of(fates.begin(), fates.end(), Rejects);
     Rows rows = TRY(Build(base, {.diverts = diverts || above.diverts, .counts = true}));
     std::string step_in = base->step;
-    for (size_t first = 0; first < fates.size(); first += kMostFates) {
+    std::optional<Fate> pruned;
+    if (options_.tap && rows.known && !fates.front().keeps.empty()) {
+      pruned = std::move(fates.front());
+      fates.erase(fates.begin());
+      rows.where = pruned->keeps;
+    }
+    size_t first = 0;
+    do {
       size_t last = std::min(first + kMostFates, fates.size());
       TapPlan plan{.fates = {fates.begin() + static_cast<long>(first),
                              fates.begin() + static_cast<long>(last)},
-                   .step_in = step_in};
+                   .step_in = step_in,
+                   .pruned = std::exchange(pruned, std::nullopt)};
       plan.step_out = last == fates.size() ? node.step : plan.fates.back().step;
       step_in = plan.step_out;
       rows = Tapped(Barred(std::move(rows)), std::move(plan));
-    }
+      first = last;
+    } while (first < fates.size());
     return rows;
   }
   // The sift that `ref` is, if this text is its only reader and it is not staged.
@@ -253,7 +265,7 @@ class Renderer {
     std::string cases;
     for (size_t k = 0; k < plan.fates.size(); ++k)
       cases += fmt::format(" WHEN {} THEN {}", plan.fates[k].applies.sql, k + 1);
-    std::string fate = "CASE" + cases + " ELSE 0 END";
+    std::string fate = cases.empty() ? "0" : "CASE" + cases + " ELSE 0 END";
     if (!options_.tap) {
       rows.where = fmt::format("({}) = 0", fate);
       return rows;

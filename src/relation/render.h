@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct TapPlan {
   std::string step_in = {};   // rows that reach the tap are the output of this step
   std::string step_out = {};  // rows that live are the output of this step
   bool diverts = false;
+  // A filter right above a source that counts by itself is the scan's own, so that it skips what it
+  // need not read: what it left out is what the source holds less what reaches the tap.
+  std::optional<Fate> pruned = {};
 };
 
 struct InputText {

@@ -35,7 +35,8 @@ Result<Lowered> LowerFilter(const Node& body, const std::vector<StepInput>& inpu
   if (total.fate) fates.push_back(std::move(*total.fate));
   fates.push_back({.kind = relation::FateKind::kFiltered,
                    .step = context.step,
-                   .applies = {fmt::format("({}) IS NOT TRUE", total.sql), config.where.mark}});
+                   .applies = {fmt::format("({}) IS NOT TRUE", total.sql), config.where.mark},
+                   .keeps = total.sql});
   return Lowered{SiftOut(inputs[0].rows, std::move(fates), term.bound, context.step), Reach::kRow};
 }
 

@@ -124,7 +124,7 @@ class Application {  // one load of one landing
 
   Result<Landed> Overwrite() {
     Landed landed{.deleted = TRY(Count("SELECT count(*) FROM " + target_.quoted))};
-    if (target_.plain) {
+    if (TRY(IsPlain(session_, target_))) {
       TRY(Execute(fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM ({}) AS _rows",
                               target_.quoted, NewContents(), rows_.select)));
       landed.rows = TRY(Count("SELECT count(*) FROM " + target_.quoted));

@@ -43,7 +43,8 @@ std::string NumberList(const std::vector<EpochId>& epochs) {
 }
 
 Result<bool> Records::Exist(sql::Session& session) const {
-  return TableExists(session, file_.alias(), {.name = "_sluice_epochs"});
+  if (!exist_) exist_ = TRY(TableExists(session, file_.alias(), {.name = "_sluice_epochs"}));
+  return exist_;
 }
 
 Status Records::Create(sql::Session& session) const {
@@ -93,8 +94,10 @@ Result<std::vector<LoadedRange>> Records::Loaded(sql::Session& session, const La
 Result<EpochId> Records::Allocate(sql::Session& session) const {
   const std::string next =
       fmt::format("nextval({})", QuoteLiteral(file_.Quoted("main", "_sluice_epoch_numbers")));
-  const int64_t number = TRY(QueryNumber(session, "SELECT " + next));
-  const int64_t last = TRY(QueryNumber(session, "SELECT max(epoch) FROM " + Epochs()));
+  const sql::Rows numbers = TRY(session.Query(
+      fmt::format("SELECT {}, (SELECT coalesce(max(epoch), 0) FROM {})", next, Epochs())));
+  const int64_t number = std::stoll(numbers.rows.at(0).at(0).text);
+  const int64_t last = std::stoll(numbers.rows.at(0).at(1).text);
   if (number > last) return EpochId{number};
   // Numbers that another sink gave out have passed ours: catch up.
   return EpochId{TRY(
@@ -171,14 +174,17 @@ Status Records::MarkTakenBack(sql::Session& session, const Lane& lane,
 }
 
 Status Records::EnsureClaims(sql::Session& session, const std::vector<std::string>& names) const {
-  const std::set<std::string> wanted(names.begin(), names.end());
-  const std::string list = Json(wanted).dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::vector<sql::Bound> bound;
+  std::vector<std::string> rows;
+  for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
+    bound.push_back(TextValue(fmt::format("name{}", bound.size()), name));
+    rows.push_back(fmt::format("(CAST(${} AS VARCHAR))", bound.back().name));
+  }
   TRY(session.Execute(
-      fmt::format(
-          R"(INSERT INTO {0} SELECT name, 0 FROM (SELECT unnest(from_json(CAST($names AS JSON), '["VARCHAR"]')) AS name)
-                     WHERE name NOT IN (SELECT name FROM {0}))",
-          Claims()),
-      {TextValue("names", list)}));
+      fmt::format("INSERT INTO {0} SELECT name, 0 FROM (VALUES {1}) AS _wanted(name) "
+                  "WHERE name NOT IN (SELECT name FROM {0})",
+                  Claims(), Join(rows, ", ")),
+      bound));
   return Ok();
 }
 

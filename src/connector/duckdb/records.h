@@ -55,6 +55,7 @@ class Records {  // one thread
   Status RefuseStaleFence(sql::Session& session, const EpochRecord& record) const;
 
   const DatabaseFile& file_;
+  mutable bool exist_ = false;  // once seen: nothing of ours drops them
 };
 
 std::string LaneClaim(const Lane& lane);

@@ -128,10 +128,12 @@ Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
   const auto session = TRY(Recorded());
   if (!session) return Ok();
   const Stage stage(file_, lane);
+  auto last = TRY(records_.Last(*session, lane));
+  if (!last || last->published) return Ok();  // what was staged has gone with its record
   TRY(session->Begin());
   TRY(records_.ForgetStagedAfter(*session, lane, decided));
   TRY(stage.ForgetAfter(*session, decided));
-  const auto last = TRY(records_.Last(*session, lane));
+  last = TRY(records_.Last(*session, lane));
   if (!last || last->published) TRY(stage.DropAll(*session));
   return session->Commit();
 }

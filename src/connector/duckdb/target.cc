@@ -90,25 +90,6 @@ std::string CreateText(const std::string& quoted, const Load& load) {
   return fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", quoted, Join(columns, ", "));
 }
 
-Result<bool> IsPlain(sql::Session& session, const DatabaseFile& file, const TableName& name) {
-  constexpr std::string_view kOfTable =
-      "database_name = CAST($alias AS VARCHAR) AND lower(schema_name) = lower(CAST($schema AS "
-      "VARCHAR)) AND "
-      "lower(table_name) = lower(CAST($name AS VARCHAR))";
-  const int64_t marks =
-      TRY(QueryNumber(session,
-                      fmt::format("SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {0}) + "
-                                  "(SELECT count(*) FROM duckdb_indexes() "
-                                  "WHERE {0}) + (SELECT count(*) FROM duckdb_columns() WHERE {0} "
-                                  "AND (column_default IS NOT NULL OR comment "
-                                  "IS NOT NULL)) + (SELECT count(*) FROM duckdb_tables() WHERE {0} "
-                                  "AND comment IS NOT NULL)",
-                                  kOfTable),
-                      {TextValue("alias", file.alias()), TextValue("schema", name.schema),
-                       TextValue("name", name.name)}));
-  return marks == 0;
-}
-
 Status RefuseView(sql::Session& session, const DatabaseFile& file, const TableName& name) {
   const int64_t views = TRY(QueryNumber(
       session,
@@ -152,11 +133,29 @@ Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFi
     TRY(RefuseView(session, file, name));
     return std::optional<Target>();
   }
-  Target target{.name = name, .quoted = file.Quoted(name), .columns = {}};
+  Target target{.name = name, .alias = file.alias(), .quoted = file.Quoted(name), .columns = {}};
   target.columns = TRY(session.Describe("SELECT * FROM " + target.quoted));
   target.provenance = target.Has(kEpochColumn);
-  target.plain = TRY(IsPlain(session, file, name));
   return std::optional<Target>(std::move(target));
+}
+
+Result<bool> IsPlain(sql::Session& session, const Target& target) {
+  constexpr std::string_view kOfTable =
+      "database_name = CAST($alias AS VARCHAR) AND lower(schema_name) = lower(CAST($schema AS "
+      "VARCHAR)) AND "
+      "lower(table_name) = lower(CAST($name AS VARCHAR))";
+  const int64_t marks =
+      TRY(QueryNumber(session,
+                      fmt::format("SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {0}) + "
+                                  "(SELECT count(*) FROM duckdb_indexes() "
+                                  "WHERE {0}) + (SELECT count(*) FROM duckdb_columns() WHERE {0} "
+                                  "AND (column_default IS NOT NULL OR comment "
+                                  "IS NOT NULL)) + (SELECT count(*) FROM duckdb_tables() WHERE {0} "
+                                  "AND comment IS NOT NULL)",
+                                  kOfTable),
+                      {TextValue("alias", target.alias), TextValue("schema", target.name.schema),
+                       TextValue("name", target.name.name)}));
+  return marks == 0;
 }
 
 Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,

@@ -13,11 +13,10 @@ namespace sluice::duckdb {
 
 struct Target {
   TableName name;
+  std::string alias;        // of the file it is in
   std::string quoted;       // as SQL names it
   Schema columns;           // all of them, _sluice_epoch too
   bool provenance = false;  // it has _sluice_epoch
-  bool plain = false;  // no constraint, default, index or comment: a new table with these columns
-                       // is the same
 
   bool Has(std::string_view column) const { return Find(columns, column) != nullptr; }
   std::vector<std::string> ColumnsNotIn(const Schema& rows) const;  // besides _sluice_epoch
@@ -26,6 +25,8 @@ struct Target {
 // nullopt: there is no such table. A view is refused.
 Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFile& file,
                                          const TableName& name);
+// No constraint, default, index or comment: a new table with these columns is the same.
+Result<bool> IsPlain(sql::Session& session, const Target& target);
 // What has to run so that the table takes the load's rows; empty: nothing. kConfig where it cannot.
 Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,
                                             const std::string& quoted, const Load& load);
