@@ -94,7 +94,7 @@ class DuckDatabase final : public Database {
     auto connection = TRY(ConnectTo(instance_.get()));
     scans_ = TRY(RegisterScans(connection.get(), threads_));
     taps_ = TRY(RegisterTaps(connection.get()));
-    auto session = MakeSession(std::move(connection), interrupter_);
+    auto session = MakeSession(std::move(connection), interrupter_, trees_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
     MutexLock lock(mutex_);
@@ -103,7 +103,7 @@ class DuckDatabase final : public Database {
   }
 
   Result<std::unique_ptr<Session>> Connect() override {
-    return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_);
+    return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_, trees_);
   }
   Result<std::string> Attach(const std::string& path, const std::string& alias,
                              Access access) override {
@@ -123,6 +123,7 @@ class DuckDatabase final : public Database {
   std::unique_ptr<Taps> taps_;
   InstanceHandle instance_;
   Interrupter interrupter_;
+  Trees trees_;
   Mutex mutex_;
   std::unique_ptr<Attachments> attachments_ GUARDED_BY(mutex_);
 };

@@ -87,6 +87,8 @@ class Session {  // one thread; except Interrupt
   // where it names a place, `error_offset` (if given) receives the byte offset in `text`, else -1.
   virtual Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound = {},
                                   int64_t* error_offset = nullptr) = 0;
+  // The text as DuckDB's parser sees it, in JSON (json_serialize_sql).
+  virtual Result<std::string> Tree(std::string_view text) = 0;
   // Share of the running query that is done, 0..1, or -1. Any thread.
   virtual double Progress() = 0;
 

@@ -177,12 +177,7 @@ Error SyntaxError(const Json& answer, int64_t before, int64_t* offset) {
 
 Result<Json> Parser::Tree(std::string_view text, int64_t* offset) {
   if (offset) *offset = -1;
-  Rows rows =
-      TRY(session_.Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
-                         {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}));
-  if (rows.rows.size() != 1 || rows.rows[0].size() != 1)
-    return InternalError("DuckDB's parser gave no answer");
-  return ParseJson(rows.rows[0][0].text);
+  return ParseJson(TRY(session_.Tree(text)));
 }
 
 Result<Json> Parser::ExpressionTree(std::string_view text, int64_t* offset) {

@@ -33,8 +33,8 @@ Error MissingValue(std::string_view name, const std::vector<Bound>& bound) {
 
 class DuckSession final : public Session {
  public:
-  DuckSession(ConnectionHandle connection, Interrupter& interrupter)
-      : connection_(std::move(connection)), interrupter_(interrupter) {}
+  DuckSession(ConnectionHandle connection, Interrupter& interrupter, Trees& trees)
+      : connection_(std::move(connection)), interrupter_(interrupter), trees_(trees) {}
 
   Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound,
                            std::stop_token stop) override {
@@ -62,6 +62,17 @@ class DuckSession final : public Session {
     }
     TRY(Bind(statement.get(), bound));
     return SchemaOf(statement.get());
+  }
+
+  Result<std::string> Tree(std::string_view text) override {
+    if (auto known = trees_.Find(text)) return *std::move(known);
+    const Rows rows =
+        TRY(Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
+                  {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}, {}));
+    if (rows.rows.size() != 1 || rows.rows[0].size() != 1)
+      return InternalError("DuckDB's parser gave no answer");
+    trees_.Keep(text, rows.rows[0][0].text);
+    return rows.rows[0][0].text;
   }
 
   double Progress() override {
@@ -222,14 +233,16 @@ class DuckSession final : public Session {
 
   ConnectionHandle connection_;
   Interrupter& interrupter_;
+  Trees& trees_;
   std::string last_type_;
   std::set<std::string, std::less<>> keywords_;
 };
 
 }  // namespace
 
-std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter) {
-  return std::make_unique<DuckSession>(std::move(connection), interrupter);
+std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
+                                     Trees& trees) {
+  return std::make_unique<DuckSession>(std::move(connection), interrupter, trees);
 }
 
 }  // namespace sluice::sql

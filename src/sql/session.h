@@ -6,10 +6,12 @@
 #include "sql/database.h"
 #include "sql/handle.h"
 #include "sql/interrupt.h"
+#include "sql/trees.h"
 
 namespace sluice::sql {
 
-// `interrupter` outlives the session.
-std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter);
+// `interrupter` and `trees` outlive the session.
+std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
+                                     Trees& trees);
 
 }  // namespace sluice::sql
