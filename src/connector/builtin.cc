@@ -15,8 +15,8 @@ Connector FileConnector() {
   file.type = "file";
   file.summary = "Files of this machine: CSV, NDJSON, Parquet.";
   file.built_in = true;
-  file.extract_keys = {"path",       "format",       "allow_empty", "sample",
-                       "event_time", "out_of_order", "idle_after",  "on_null_time"};
+  file.extract_keys = {"path",         "format",     "allow_empty", "event_time",
+                       "out_of_order", "idle_after", "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
     return MakeFileSource(std::move(request), context.files, context.folder);
   };
@@ -35,8 +35,7 @@ Connector InlineConnector() {
   rows.type = "inline";
   rows.summary = "Rows written in the pipeline file itself.";
   rows.built_in = true;
-  rows.extract_keys = {"rows",         "sample",     "event_time",
-                       "out_of_order", "idle_after", "on_null_time"};
+  rows.extract_keys = {"rows", "event_time", "out_of_order", "idle_after", "on_null_time"};
   rows.source = [](const Node*, ExtractRequest request, const ConnectorContext&) {
     return MakeInlineSource(std::move(request));
   };
@@ -48,9 +47,9 @@ Connector GeneratorConnector() {
   generator.type = "generator";
   generator.summary = "Rows out of a seed: columns i, partition, key, value, ts.";
   generator.built_in = true;
-  generator.extract_keys = {"count",      "partitions",   "keys",       "seed",
-                            "start",      "every",        "disorder",   "sample",
-                            "event_time", "out_of_order", "idle_after", "on_null_time"};
+  generator.extract_keys = {"count",        "partitions", "keys",        "seed",
+                            "start",        "every",      "disorder",    "event_time",
+                            "out_of_order", "idle_after", "on_null_time"};
   generator.source = [](const Node*, ExtractRequest request, const ConnectorContext&) {
     return MakeGeneratorSource(std::move(request));
   };

@@ -19,9 +19,8 @@ Spec<IncrementalConfig> IncrementalSpec() {
             })
       .Duration(&IncrementalConfig::lookback, "lookback",
                 "How far behind the cursor to read again.")
-      .Text(&IncrementalConfig::key, "key",
-            "The column that tells rows with the same cursor apart.")
-      .Text(&IncrementalConfig::order, "order", "The order of rows with the same cursor.");
+      .Reserved("key", "The column that tells rows with the same cursor apart.", "databases")
+      .Reserved("order", "The order of rows with the same cursor.", "databases");
 }
 
 Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
@@ -53,8 +52,8 @@ Spec<ExtractConfig> ExtractSpec() {
              "map of name to type")
       .List(&ExtractConfig::select, "select", "The columns to read; without it all.", Slot::kText,
             "list of columns")
-      .TextSlot(&ExtractConfig::sample, "sample",
-                "Reads only so many rows, or so many percent of them.")
+      .Reserved("sample", "Reads only so many rows, or so many percent of them.",
+                "the width of a batch")
       .Read("incremental", "Reads what changed since the last run.", Slot::kNode,
             "a cursor column, or a map",
             [](ExtractConfig& config, const Node& node, const std::string&) -> Status {

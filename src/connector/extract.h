@@ -18,7 +18,6 @@ struct IncrementalConfig {
   Written cursor;                  // a column
   std::optional<Written> initial;  // where the first run starts; absent: from the beginning
   std::chrono::microseconds lookback{0};
-  std::string key, order;
 };
 
 struct ExtractConfig {
@@ -26,7 +25,6 @@ struct ExtractConfig {
   Mark mark;
   std::vector<NamedWritten> columns;  // name -> type; empty: inferred
   std::vector<Written> select;        // names; empty: all
-  Written sample;                     // rows or "10 %"; empty: all
   std::optional<IncrementalConfig> incremental;
   // files
   std::vector<Written> path;  // globs

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <utility>
 
 #include "base/text.h"
@@ -96,6 +97,34 @@ Physical PhysicalOf(std::string_view type) {
     if (name == wanted) return physical;
   }
   return Physical::kText;
+}
+
+std::optional<DecimalShape> ReadDecimal(std::string_view type) {
+  DecimalShape decimal;
+  const std::string text(Trim(type));
+  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)", &decimal.width, &decimal.scale) == 2)
+    return decimal;
+  return std::nullopt;
+}
+
+Physical NativeOf(std::string_view type) {
+  if (const auto decimal = ReadDecimal(type)) {
+    if (decimal->width <= 4) return Physical::kDecimal16;
+    if (decimal->width <= 9) return Physical::kDecimal32;
+    return decimal->width <= 18 ? Physical::kDecimal64 : Physical::kDecimal128;
+  }
+  constexpr std::array<std::pair<std::string_view, Physical>, 6> kNative{{
+      {"TIME", Physical::kTime},
+      {"TIMESTAMP WITH TIME ZONE", Physical::kTimestampTz},
+      {"INTERVAL", Physical::kInterval},
+      {"UUID", Physical::kUuid},
+      {"BLOB", Physical::kBlob},
+      {"JSON", Physical::kJson},
+  }};
+  for (const auto& [name, physical] : kNative) {
+    if (name == type) return physical;
+  }
+  return PhysicalOf(type);
 }
 
 }  // namespace sluice

@@ -60,8 +60,26 @@ enum class Physical : uint8_t {
   kDouble,
   kDate,
   kTimestamp,
-  kText
+  kText,
+  // Only from NativeOf:
+  kDecimal16,
+  kDecimal32,
+  kDecimal64,
+  kDecimal128,
+  kTime,         // microseconds of the day
+  kTimestampTz,  // microseconds since 1970, UTC
+  kInterval,     // int32 months, int32 days, int64 microseconds
+  kUuid,         // 128 bits, the first one flipped
+  kBlob,
+  kJson  // text that is JSON
 };
 Physical PhysicalOf(std::string_view type);  // kTimestamp: microseconds; kDate: days since 1970
+// For decoders of systems whose types are as rich as DuckDB's: those above too.
+Physical NativeOf(std::string_view type);
+
+struct DecimalShape {
+  int width = 0, scale = 0;
+};
+std::optional<DecimalShape> ReadDecimal(std::string_view type);  // "DECIMAL(18,3)"
 
 }  // namespace sluice

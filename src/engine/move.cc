@@ -169,7 +169,7 @@ Result<InputText> Mover::ScanText(Reading& reading, const PlannedExtract& extrac
   for (const Column& column : scan.schema) {
     std::string name = QuoteIdentifier(column.name);
     bool cast =
-        !column.hidden && PhysicalOf(column.type) == Physical::kText && column.type != "VARCHAR";
+        !column.hidden && scan.physical(column.type) == Physical::kText && column.type != "VARCHAR";
     if (cast) {
       std::string value = fmt::format(
           "TRY_CAST({} AS {})",

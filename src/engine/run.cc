@@ -7,6 +7,8 @@
 
 #include "base/json_full.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "engine/deadline.h"
 
 namespace sluice {
 
@@ -116,17 +118,24 @@ class Runner {
 
   // Tries again what is transient; `reopen` brings the driver back to what is durable.
   template <class F>
-  Status Retrying(const std::string& what, F&& attempt) {
+  Status Retrying(const std::string& what, const Tries& tries, F&& attempt) {
     for (int tried = 1;; ++tried) {
-      Status done = attempt();
+      Deadline deadline(tries.timeout, stop_);
+      Status done = attempt(deadline.token());
       if (done.ok()) return done;
-      bool again = done.error().kind == ErrorKind::kTransient && tried < plan_.retry.attempts &&
+      if (deadline.Passed() && done.error().kind == ErrorKind::kCancelled) {
+        done =
+            TransientError(fmt::format("a try took longer than {} and was ended (timeout: of "
+                                       "step '{}')",
+                                       FormatDuration(tries.timeout), tries.timeout_of));
+      }
+      bool again = done.error().kind == ErrorKind::kTransient && tried < tries.retry.attempts &&
                    !stop_.stop_requested();
       if (!again) return done;
       auto wait =
-          DelayAfter(plan_.retry, tried, options_.random ? options_.random() : 0.5, done.error());
+          DelayAfter(tries.retry, tried, options_.random ? options_.random() : 0.5, done.error());
       world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", what,
-                             fmt::format("try {} of {} failed: {}", tried, plan_.retry.attempts,
+                             fmt::format("try {} of {} failed: {}", tried, tries.retry.attempts,
                                          Format(done.error()))});
       if (options_.observer) options_.observer->OnRetry(what, done.error(), tried, wait);
       world_.clock.Wait(wait, stop_);
@@ -139,10 +148,10 @@ class Runner {
     bool open = false, more = true;
     Status done = Ok();
     while (more && done.ok()) {
-      done = Retrying(flow.id, [&]() -> Status {
-        if (!open) TRY(driver.Open(stop_));
+      done = Retrying(flow.id, flow.tries, [&](std::stop_token stop) -> Status {
+        if (!open) TRY(driver.Open(stop));
         open = true;
-        Result<bool> step = driver.Step(stop_);
+        Result<bool> step = driver.Step(stop);
         if (!step.ok()) {
           open = false;
           return std::move(step).error();
@@ -168,8 +177,8 @@ class Runner {
     Lane lane = LaneOf(plan_, action.step);
     ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                              world_.secrets};
-    Status done = Retrying(action.step, [&]() -> Status {
-      if (stop_.stop_requested()) return CancelledError();
+    Status done = Retrying(action.step, action.tries, [&](std::stop_token stop) -> Status {
+      if (stop.stop_requested()) return CancelledError();
       Sink& sink = TRY(ActionSink(action, context)).get();
       std::optional<EpochRecord> last = TRY(sink.Last(lane));
       if (last && (last->run == outcome_.run || killed_.contains(last->run)) &&
@@ -180,7 +189,7 @@ class Runner {
         return Ok();
       }
       auto landing = TRY(sink.Begin(lane, {}, Visibility::kTarget, std::nullopt));
-      uint64_t changed = TRY(landing->Run(action.statement, action.bound, stop_));
+      uint64_t changed = TRY(landing->Run(action.statement, action.bound, stop));
       EpochRecord record{.lane = lane,
                          .epoch = landing->epoch(),
                          .fence = lease.fence,

@@ -19,8 +19,14 @@ Status Scene::Write(const std::string& path, const std::string& text) {
 
 namespace {
 
-Result<PlanRequest> RequestOf(const RunSpec& spec, RunOptions& options) {
+struct Asked {
   PlanRequest request;
+  std::string environment{kDevelopment};
+};
+
+Result<Asked> ReadWords(const RunSpec& spec, RunOptions& options) {
+  Asked asked;
+  PlanRequest& request = asked.request;
   request.now = spec.now;
   for (size_t i = 0; i < spec.words.size(); ++i) {
     const std::string& word = spec.words[i];
@@ -29,6 +35,8 @@ Result<PlanRequest> RequestOf(const RunSpec& spec, RunOptions& options) {
       options.again = true;
     } else if (word == "--date" && more) {
       request.date = spec.words[++i];
+    } else if (word == "--env" && more) {
+      asked.environment = spec.words[++i];
     } else if (word == "--param" && more) {
       const std::string& pair = spec.words[++i];
       size_t at = pair.find('=');
@@ -37,10 +45,10 @@ Result<PlanRequest> RequestOf(const RunSpec& spec, RunOptions& options) {
       request.params[pair.substr(0, at)] = pair.substr(at + 1);
     } else {
       return ConfigError(
-          {}, "a run in a .test file takes --date, --again and --param; not '" + word + "'");
+          {}, "a run in a .test file takes --date, --again, --env and --param; not '" + word + "'");
     }
   }
-  return request;
+  return asked;
 }
 
 }  // namespace
@@ -56,11 +64,12 @@ RunReport Scene::Run(const RunSpec& spec) {
   RunOptions options;
   options.limits = spec.limits;
   options.observer = spec.observer;
-  Result<PlanRequest> request = RequestOf(spec, options);
-  if (!request.ok()) return refuse(request.error());
-  Result<Project> project = ReadProject(*files_, folder_);
+  Result<Asked> asked = ReadWords(spec, options);
+  if (!asked.ok()) return refuse(asked.error());
+  PlanRequest* request = &asked->request;
+  Result<Project> project = ReadProject(*files_, folder_, asked->environment);
   if (!project.ok()) return refuse(project.error());
-  std::string store = folder_ + "/.sluice";
+  std::string store = StoreOf(*project);
   if (Status made = files_->MakeFolders(store); !made.ok()) return refuse(made.error());
   auto ledger = Ledger::Open(store + "/ledger.db");
   if (!ledger.ok()) return refuse(ledger.error());

@@ -30,7 +30,7 @@ class FakeClock : public Clock {
 
 struct RunSpec {
   std::string pipeline = "test";
-  std::vector<std::string> words;  // --date D, --again, --param k=v
+  std::vector<std::string> words;  // --date D, --again, --env E, --param k=v
   std::optional<Limits> limits;
   int threads = 0;
   Observer* observer = nullptr;

@@ -13,8 +13,9 @@ namespace sluice {
 namespace {
 
 std::vector<Command> Commands() {
-  return {CheckCommand(), PlanCommand(), RunCommand(),  CopyCommand(),        PreviewCommand(),
-          TestCommand(),  RunsCommand(), LogsCommand(), DeadLettersCommand(), ResyncCommand()};
+  return {CheckCommand(),       PlanCommand(),   RunCommand(),   CopyCommand(),
+          PreviewCommand(),     TestCommand(),   RunsCommand(),  LogsCommand(),
+          DeadLettersCommand(), ResyncCommand(), SchemaCommand()};
 }
 
 // Where CLI11 puts what it parsed.

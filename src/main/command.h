@@ -65,5 +65,6 @@ Command RunsCommand();
 Command LogsCommand();
 Command DeadLettersCommand();
 Command ResyncCommand();
+Command SchemaCommand();
 
 }  // namespace sluice

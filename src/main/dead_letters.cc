@@ -124,6 +124,7 @@ Command DeadLettersCommand() {
           .arguments = {{"action", "list (default) or show", Argument::Count::kOptional},
                         {"id", "The letter's id, for show", Argument::Count::kOptional}},
           .options = {ProjectOption(),
+                      EnvOption(),
                       OutputOption(),
                       {"--run", "N", "Only those of run N"},
                       {"--pipeline", "NAME", "Only those of a pipeline"},

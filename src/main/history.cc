@@ -98,6 +98,7 @@ Command RunsCommand() {
           .example = "sluice runs daily_sales --status failed",
           .arguments = {{"pipeline", "Only this pipeline", Argument::Count::kOptional}},
           .options = {ProjectOption(),
+                      EnvOption(),
                       OutputOption(),
                       {"--status", "STATUS", "running, succeeded, partial, failed or cancelled"},
                       {"--limit", "N", "At most N runs (default 20)"}},
@@ -109,7 +110,7 @@ Command LogsCommand() {
           .summary = "Show what a run did, step by step",
           .example = "sluice logs 17",
           .arguments = {{"run", "The run's number"}},
-          .options = {ProjectOption()},
+          .options = {ProjectOption(), EnvOption()},
           .run = ShowLogs};
 }
 

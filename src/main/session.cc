@@ -51,8 +51,13 @@ Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& i
   std::unique_ptr<ProjectSession> session(new ProjectSession());
   std::string folder = invocation.Get("--project");
   if (folder.empty()) folder = FindProject(*session->files_, ".");
-  session->project_ = TRY(ReadProject(*session->files_, folder));
-  session->store_ = session->project_.folder + "/.sluice";
+  const char* environment = std::getenv("SLUICE_ENV");
+  session->project_ =
+      TRY(ReadProject(*session->files_, folder,
+                      invocation.Get("--env", environment != nullptr && *environment != '\0'
+                                                  ? environment
+                                                  : std::string(kDevelopment))));
+  session->store_ = StoreOf(session->project_);
   return session;
 }
 
@@ -110,8 +115,6 @@ Result<PlanRequest> ProjectSession::Request(const Invocation& invocation) {
   };
   TRY(pairs("--param", request.params));
   TRY(pairs("--set", request.settings));
-  const char* environment = std::getenv("SLUICE_ENV");
-  request.environment = invocation.Get("--env", environment ? environment : "dev");
   request.now = clock_->Now();
   return request;
 }

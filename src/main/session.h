@@ -32,6 +32,8 @@ class ProjectSession {
   Clock& clock() { return *clock_; }
   Project& project() { return project_; }
   const std::string& store() const { return store_; }
+  const Connectors& connectors() const { return connectors_; }
+  const Verbs& verbs() const { return verbs_; }
   Result<Ledger*> ledger();           // opened at the first call
   Result<sql::Database*> database();  // opened at the first call
   Result<World> world();

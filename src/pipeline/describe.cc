@@ -70,6 +70,8 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
   std::string text = fmt::format("  {}: {}", name, facts->verb);
   if (!facts->from.empty()) text += fmt::format(" of {}", Join(facts->from, ", "));
   text += fmt::format(" [{}]\n", NameOf(facts->reach));
+  if (!facts->description.empty()) text += fmt::format("    {}\n", facts->description);
+  if (!facts->tags.empty()) text += fmt::format("    tags {}\n", Join(facts->tags, ", "));
   for (const PlannedExtract& extract : flow.extracts) {
     if (extract.step != name) continue;
     text += fmt::format("    reads {}\n", extract.shape.describe);
@@ -89,11 +91,11 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
 }
 
 std::string FlowText(const Plan& plan, const Flow& flow) {
-  std::string text =
-      fmt::format("flow {}: {}{}, {}, publishes {}\n  {}\n", flow.id, NameOf(flow.reach),
-                  flow.endless ? ", endless" : "",
-                  flow.needs_intent ? "ranges kept before reading" : "ranges free until decided",
-                  flow.publish_at_end ? "at the end" : "per epoch", flow.delivery);
+  std::string text = fmt::format(
+      "flow {}: {}{}, {}, publishes {}\n  {}\n  each epoch {}\n", flow.id, NameOf(flow.reach),
+      flow.endless ? ", endless" : "",
+      flow.needs_intent ? "ranges kept before reading" : "ranges free until decided",
+      flow.publish_at_end ? "at the end" : "per epoch", flow.delivery, TriesText(flow.tries));
   for (const std::string& step : flow.steps) text += StepLines(plan, flow, step);
   for (const PlannedLoad& load : flow.loads) {
     const relation::Text sql = TextOf(load.rows);
@@ -107,9 +109,9 @@ std::string FlowText(const Plan& plan, const Flow& flow) {
 }
 
 std::string ActionText(const Action& action) {
-  std::string text =
-      fmt::format("action {}: once per run in {}\n  fingerprint {}\n{}", action.step,
-                  action.sink.name, action.fingerprint, Indent(Trim(action.statement), "    "));
+  std::string text = fmt::format("action {}: once per run in {}, {}\n  fingerprint {}\n{}",
+                                 action.step, action.sink.name, TriesText(action.tries),
+                                 action.fingerprint, Indent(Trim(action.statement), "    "));
   for (const sql::Bound& bound : action.bound)
     text += fmt::format("    ${} = {} ({})\n", bound.name, bound.text.value_or("NULL"), bound.type);
   return text;
@@ -130,7 +132,8 @@ Json FlowJson(const Flow& flow) {
                {"needs_intent", flow.needs_intent},
                {"publishes", flow.publish_at_end ? "at the end" : "per epoch"},
                {"delivery", flow.delivery},
-               {"fingerprint", flow.fingerprint}};
+               {"fingerprint", flow.fingerprint},
+               {"tries", TriesText(flow.tries)}};
   json["steps"] = flow.steps;
   json["sinks"] = Json::array();
   for (const PlannedSink& sink : flow.sinks)
@@ -159,6 +162,10 @@ Json FlowJson(const Flow& flow) {
 
 std::string Describe(const Plan& plan) {
   std::string text = IntervalLine(plan) + "\n";
+  if (plan.environment != kDevelopment) text += fmt::format("environment {}\n", plan.environment);
+  if (!plan.description.empty()) text += plan.description + "\n";
+  if (!plan.owner.empty()) text += fmt::format("owner {}\n", plan.owner);
+  if (!plan.tags.empty()) text += fmt::format("tags {}\n", Join(plan.tags, ", "));
   text += fmt::format("revision {}\n", plan.revision);
   for (const auto& stage : plan.stages) {
     text += "\n";
@@ -175,7 +182,13 @@ std::string Describe(const Plan& plan) {
 }
 
 std::string DescribeJson(const Plan& plan) {
-  Json json = {{"project", plan.project}, {"pipeline", plan.pipeline}, {"revision", plan.revision}};
+  Json json = {{"project", plan.project},
+               {"pipeline", plan.pipeline},
+               {"environment", plan.environment},
+               {"description", plan.description},
+               {"owner", plan.owner},
+               {"tags", plan.tags},
+               {"revision", plan.revision}};
   json["interval"] = plan.interval ? Json{{"start", FormatInstant(plan.interval->start)},
                                           {"end", FormatInstant(plan.interval->end)}}
                                    : Json();
@@ -184,6 +197,8 @@ std::string DescribeJson(const Plan& plan) {
   for (const StepFacts& step : plan.steps) {
     json["steps"].push_back({{"name", step.name},
                              {"verb", step.verb},
+                             {"description", step.description},
+                             {"tags", step.tags},
                              {"from", step.from},
                              {"reach", NameOf(step.reach)},
                              {"schema", SchemaJson(step.schema)}});
@@ -198,6 +213,7 @@ std::string DescribeJson(const Plan& plan) {
     json["stages"].push_back({{"kind", "action"},
                               {"step", action.step},
                               {"in", action.sink.name},
+                              {"tries", TriesText(action.tries)},
                               {"statement", action.statement},
                               {"fingerprint", action.fingerprint}});
   }

@@ -105,6 +105,11 @@ Status CheckEventTime(Planned& step, const ExtractConfig& config) {
             "event_time '{}' is a {}; it must be a TIMESTAMP (columns: {{ {}: timestamp }})",
             column->name, column->type, column->name));
   }
+  if (const Node* idle = step.node->body.Find("idle_after"); idle && !extract.shape.endless) {
+    return ConfigError(idle->mark,
+                       "'idle_after' is for a source without an end; a partition that is read to "
+                       "its end holds nothing back");
+  }
   extract.event_time =
       sql::EventTime{.column = column->name, .out_of_order = config.out_of_order, .watermarks = {}};
   return Ok();

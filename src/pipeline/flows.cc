@@ -208,6 +208,7 @@ void BuildStages(Planning& planning) {
                 first.node->mark,
                 fmt::format("step '{}' comes after a flow that has no end; it would never run",
                             members.front())));
+      first.action->tries = TriesOf(planning, members);
       planning.plan.stages.emplace_back(*first.action);
       continue;
     }
@@ -218,6 +219,7 @@ void BuildStages(Planning& planning) {
           fmt::format("the rows of step '{}' go nowhere: add a load step", members.back())));
       continue;
     }
+    flow.tries = TriesOf(planning, members);
     CheckTargets(planning, flow);
     Publish(flow, planning.plan);
     Identify(planning, flow);

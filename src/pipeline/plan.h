@@ -50,6 +50,13 @@ struct PlannedSink {
   Capabilities capabilities;
 };
 
+// How often the work of a stage is tried, and how long one try may take.
+struct Tries {
+  RetryPolicy retry;
+  Micros timeout{0};
+  std::string timeout_of;  // the step that says it; empty: none
+};
+
 struct Flow {
   std::string id;  // names the lane: its first load's step, or its first step
   std::vector<PlannedExtract> extracts;
@@ -64,6 +71,7 @@ struct Flow {
   bool endless = false;
   std::map<std::string, std::string> fingerprints;  // load step -> fingerprint
   std::string fingerprint;                          // of all loads together
+  Tries tries;                                      // of one epoch
   std::string delivery;  // for `plan`: "exactly once: warehouse decides", …
 };
 
@@ -74,6 +82,7 @@ struct Action {
   std::vector<sql::Bound> bound;
   std::string fingerprint;
   Mark mark;
+  Tries tries;
 };
 
 struct StepFacts {
@@ -83,15 +92,19 @@ struct StepFacts {
   Schema schema;  // visible; of a load: its input's
   Reach reach = Reach::kRow;
   bool restarts = false;  // the equation of books starts again: aggregate, join, sql, window
+  std::string description;
+  std::vector<std::string> tags;
 };
 
 struct Plan {
   std::string project, pipeline, revision;  // revision: hash of the file and all it refers to
-  std::string folder;
+  std::string folder, environment;
   std::optional<Interval> interval;
   std::string
       interval_text;  // of the lane: "2026-11-20T00:00:00Z/2026-11-21T00:00:00Z", or "stream"
   std::string params_json;
+  std::string description, owner;
+  std::vector<std::string> tags;
   std::vector<StepFacts> steps;
   std::vector<std::variant<Flow, Action>> stages;
   std::vector<Warning> warnings;
@@ -105,7 +118,6 @@ struct PlanRequest {
   std::optional<std::string> date;              // --date D
   std::map<std::string, std::string> params;    // --param k=v
   std::map<std::string, std::string> settings;  // --set key=value
-  std::string environment = "dev";
   Micros now{0};
   bool preview = false;  // rows that no load takes are fine
   // Types pinned by earlier runs, by step.

@@ -37,7 +37,9 @@ void TellSteps(Planning& planning) {
                     .from = {},
                     .schema = {},
                     .reach = step.reach,
-                    .restarts = Restarts(node.verb)};
+                    .restarts = Restarts(node.verb),
+                    .description = step.description,
+                    .tags = step.tags};
     if (!step.IsAction()) facts.from = step.from;
     for (const std::string& name : step.mentions) {
       if (std::find(facts.from.begin(), facts.from.end(), name) == facts.from.end())
@@ -95,11 +97,12 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
   plan.project = project.name;
   plan.pipeline = file.name;
   plan.folder = project.folder;
+  plan.environment = project.environment;
   auto session = context.database.Connect();
   if (!session.ok()) return fail(std::move(session).error());
   sql::Parser parser(**session);
 
-  if (auto settings = ReadSettings(file, plan); !settings.ok())
+  if (auto settings = ReadSettings(project, file, plan); !settings.ok())
     return fail(std::move(settings).error());
   auto schedule = ReadSchedule(file.node.Find("schedule"));
   if (!schedule.ok()) return fail(std::move(schedule).error());

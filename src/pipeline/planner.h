@@ -30,6 +30,10 @@ struct Planned {
   std::optional<LoadConfig> load_config;
   std::optional<PlannedSink> sink;  // of a load or an action
   std::optional<Action> action;
+  std::optional<RetryPolicy> retry;  // its own
+  std::optional<Micros> timeout;     // of one try
+  std::string description;
+  std::vector<std::string> tags;
   std::string identity;  // what else than its relation a fingerprint covers
 
   bool IsAction() const { return node->verb == "sql" && node->body.Find("in") != nullptr; }
@@ -79,8 +83,13 @@ Result<Settled> MakeScope(const Project& project, const PipelineFile& file,
                           const PlanRequest& request, const Schedule& schedule,
                           const Interval& interval, sql::Session& session);
 
-// settings.cc: retry, epoch, max_rejects.
-Status ReadSettings(const PipelineFile& file, Plan& plan);
+// settings.cc: retry, epoch, max_rejects; of a pipeline, else of the project's defaults.
+const Node* Setting(const Project& project, const PipelineFile& file, std::string_view key);
+Status ReadSettings(const Project& project, const PipelineFile& file, Plan& plan);
+Result<RetryPolicy> ReadRetry(const Node& node);
+// What is only told: description, owner, tags.
+Result<std::string> ReadAbout(const Node& node, std::string_view key);
+Result<std::vector<std::string>> ReadTags(const Node& node);
 
 // graph.cc: who reads whom; fills from, mentions, after and order.
 void ConnectSteps(Planning& planning);
@@ -97,6 +106,11 @@ Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name);
 Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint,
                          const std::vector<std::string>& common,
                          std::vector<std::string> Connector::*keys, const Connectors& connectors);
+
+// tries.cc: retry and timeout.
+Status ReadTries(Planned& step);
+Tries TriesOf(Planning& planning, const std::vector<std::string>& members);
+std::string TriesText(const Tries& tries);
 
 Status PlanExtract(Planning& planning, Planned& step);  // extracts.cc
 Status PlanVerb(Planning& planning, Planned& step);     // verbs.cc

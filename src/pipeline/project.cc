@@ -1,4 +1,4 @@
-// sluice.yml, and where the files of a project are.
+// sluice.yml as one environment sees it, and where the files of a project are.
 #include "pipeline/project.h"
 
 #include <fmt/format.h>
@@ -32,6 +32,19 @@ bool IsName(std::string_view text) {
   return true;
 }
 
+// What stands in sluice.yml is the same for every run.
+Status RefuseTemplates(const Node& node, std::string_view what) {
+  if (node.IsScalar() && node.scalar.find("{{") != std::string::npos) {
+    return ConfigError(node.mark,
+                       fmt::format("{{{{ }}}} means nothing in {}; values that differ go "
+                                   "into environments:",
+                                   what));
+  }
+  for (const Node& item : node.list) TRY(RefuseTemplates(item, what));
+  for (const auto& [key, value] : node.map) TRY(RefuseTemplates(value, what));
+  return Ok();
+}
+
 Result<Connection> ReadConnection(const Node& key, const Node& node) {
   if (!IsName(key.scalar)) {
     return ConfigError(key.mark,
@@ -46,10 +59,67 @@ Result<Connection> ReadConnection(const Node& key, const Node& node) {
         fmt::format("'{}' is a built-in name; call the connection something else", reserved));
   }
   if (!node.IsMap()) return WrongShape(node, key.scalar, "a map with type: and its keys");
+  TRY(RefuseTemplates(node, "a connection"));
   const Node* type = node.Find("type");
   if (type == nullptr)
     return ConfigError(key.mark, fmt::format("connection '{}' needs 'type'", key.scalar));
   return Connection{key.scalar, TRY(ReadWritten(*type, "type")).text, node};
+}
+
+// The connections and vars of sluice.yml, or of one of its environments: those take the place of
+// what has the same name.
+Status ReadPlaces(const Node& node, Project& project) {
+  if (const Node* connections = node.Find("connections")) {
+    if (!connections->IsMap())
+      return WrongShape(*connections, "connections", "a map name -> connection");
+    for (const auto& [key, value] : connections->map)
+      project.connections[key.scalar] = TRY(ReadConnection(key, value));
+  }
+  if (const Node* vars = node.Find("vars")) {
+    if (!vars->IsMap()) return WrongShape(*vars, "vars", "a map name -> value");
+    TRY(RefuseTemplates(*vars, "vars"));
+    for (const auto& [key, value] : vars->map)
+      project.vars[key.scalar] = TRY(ReadWritten(value, "vars." + key.scalar));
+  }
+  return Ok();
+}
+
+Error NoEnvironment(const std::string& name, const std::vector<std::string>& known) {
+  std::string message = fmt::format("no environment '{}' in sluice.yml", EscapeControl(name));
+  if (const auto nearest = Nearest(name, known))
+    message += fmt::format("; did you mean '{}'?", *nearest);
+  else if (!known.empty())
+    message += fmt::format("; there are: {}, {}", kDevelopment, Join(known, ", "));
+  else
+    message += "; it has no environments:, only dev";
+  return ConfigError({}, std::move(message));
+}
+
+// All environments are checked, one of them is taken.
+Status ChooseEnvironment(Project& project) {
+  std::vector<std::string> known;
+  bool found = project.environment == kDevelopment;
+  const Node* environments = project.settings.Find("environments");
+  if (environments != nullptr && !environments->IsMap())
+    return WrongShape(*environments, "environments", "a map name -> { connections, vars }");
+  const Project base = project;
+  for (size_t i = 0; environments != nullptr && i < environments->map.size(); ++i) {
+    const auto& [key, value] = environments->map[i];
+    if (!IsName(key.scalar)) {
+      return ConfigError(key.mark,
+                         fmt::format("'{}' is no name for an environment: letters, digits, _ and -",
+                                     EscapeControl(key.scalar)));
+    }
+    TRY(CheckKeys(value, EnvironmentKeys()));
+    Project seen = base;
+    TRY(ReadPlaces(value, seen));
+    known.push_back(key.scalar);
+    if (key.scalar != project.environment) continue;
+    project = std::move(seen);
+    found = true;
+  }
+  if (!found) return NoEnvironment(project.environment, known);
+  return Ok();
 }
 
 Status ReadSettings(Project& project) {
@@ -62,17 +132,12 @@ Status ReadSettings(Project& project) {
                                      EscapeControl(project.name)));
     }
   }
-  if (const Node* connections = project.settings.Find("connections")) {
-    if (!connections->IsMap())
-      return WrongShape(*connections, "connections", "a map name -> connection");
-    for (const auto& [key, value] : connections->map) {
-      project.connections[key.scalar] = TRY(ReadConnection(key, value));
-    }
+  TRY(ReadPlaces(project.settings, project));
+  if (const Node* defaults = project.settings.Find("defaults")) {
+    TRY(CheckKeys(*defaults, DefaultKeys()));
+    project.defaults = *defaults;
   }
-  if (const Node* vars = project.settings.Find("vars")) {
-    if (!vars->IsMap()) return WrongShape(*vars, "vars", "a map name -> value");
-    for (const auto& [key, value] : vars->map) TRY(ReadWritten(value, "vars." + key.scalar));
-  }
+  TRY(ChooseEnvironment(project));
   if (const Node* memory = project.settings.Find("memory"))
     project.memory_bytes = TRY(ReadBytes(*memory, "memory"));
   if (const Node* parallelism = project.settings.Find("parallelism")) {
@@ -86,16 +151,29 @@ Status ReadSettings(Project& project) {
 
 }  // namespace
 
-Result<Project> ReadProject(Files& files, const std::string& folder) {
+Result<Project> ReadProject(Files& files, const std::string& folder,
+                            const std::string& environment) {
   Project project;
+  project.environment = environment;
   project.folder = Absolute(folder);
   project.name = FileName(project.folder);
   const std::string path = JoinPath(project.folder, "sluice.yml");
-  if (!files.Exists(path)) return project;
+  const bool written = files.Exists(path);
+  if (!written && environment == kDevelopment) return project;
+  if (!written) return NoEnvironment(environment, {});
   const std::string text = TRY(files.ReadAll(path, kMaxFileBytes).While("reading the project"));
   project.settings = TRY(ParseYaml(text, path));
-  if (!project.settings.IsNull()) TRY(ReadSettings(project));
+  if (!project.settings.IsNull())
+    TRY(ReadSettings(project));
+  else
+    TRY(ChooseEnvironment(project));
   return project;
+}
+
+std::string StoreOf(const Project& project) {
+  const std::string store = JoinPath(project.folder, ".sluice");
+  if (project.environment == kDevelopment) return store;
+  return JoinPath(store, "environments/" + project.environment);
 }
 
 std::string FindProject(Files& files, const std::string& from) {

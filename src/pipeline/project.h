@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "spec/field.h"
 #include "spec/node.h"
 
 namespace sluice {
@@ -22,15 +23,24 @@ struct Connection {
 struct Project {
   std::string name;
   std::string folder;  // absolute; relative paths in files start here
-  std::map<std::string, Connection> connections;
-  Node settings;  // the whole of sluice.yml
+  std::string environment = "dev";
+  std::map<std::string, Connection> connections;  // of the environment, by name over the others
+  std::map<std::string, Written> vars;            // likewise
+  Node defaults;                                  // of the settings of its pipelines
+  Node settings;                                  // the whole of sluice.yml
   std::optional<uint64_t> memory_bytes;
   int parallelism = 0;
 };
 
+inline constexpr std::string_view kDevelopment = "dev";  // the environment where none is named
+
 // Reads `folder`/sluice.yml. A folder without one is a project named after the folder, with no
-// connections.
-Result<Project> ReadProject(Files& files, const std::string& folder);
+// connections. An environment that it does not know is an error, except `dev`.
+Result<Project> ReadProject(Files& files, const std::string& folder,
+                            const std::string& environment = std::string(kDevelopment));
+// Where ledger and state files are: each environment has its own, for each has its own
+// destinations.
+std::string StoreOf(const Project& project);
 // The nearest folder upwards of `from` that has a sluice.yml; else `from`.
 std::string FindProject(Files& files, const std::string& from);
 

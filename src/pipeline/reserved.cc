@@ -25,6 +25,7 @@ constexpr Reserved kPipeline[] = {
     {"on_success", kScheduler}, {"on_failure", kScheduler},  {"on_partial", kScheduler},
     {"on_finish", kScheduler},  {"on_deadline", kScheduler}, {"output", kWidth},
     {"pricing", kSecurity},     {"on_error", kWidth},        {"engine", "scale-out"},
+    {"parallelism", kWidth},
 };
 constexpr Reserved kStep[] = {
     {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
@@ -37,10 +38,9 @@ constexpr Reserved kSchedule[] = {
     {"jitter", kScheduler},
 };
 constexpr Reserved kProject[] = {
-    {"channels", kScheduler}, {"alerts", kScheduler},    {"defaults", kWidth},
-    {"environments", kWidth}, {"dead_letters", kChecks}, {"metrics", kSecurity},
-    {"lineage", kChecks},     {"masking", kSecurity},    {"tariffs", kSecurity},
-    {"server", kScheduler},
+    {"channels", kScheduler}, {"alerts", kScheduler}, {"dead_letters", kChecks},
+    {"metrics", kSecurity},   {"lineage", kChecks},   {"masking", kSecurity},
+    {"tariffs", kSecurity},   {"server", kScheduler},
 };
 constexpr Reserved kVerbs[] = {
     {"lookup", kWidth}, {"function", kWidth},   {"check", kChecks}, {"call", kApi},
@@ -64,7 +64,7 @@ constexpr Reserved kNames[] = {
 const Keys& PipelineKeys() {
   static const Keys keys{"the pipeline",
                          {"pipeline", "description", "owner", "tags", "params", "schedule", "epoch",
-                          "parallelism", "max_rejects", "retry", "on_row_error", "steps"},
+                          "max_rejects", "retry", "on_row_error", "steps"},
                          kPipeline};
   return keys;
 }
@@ -81,7 +81,17 @@ const Keys& ScheduleKeys() {
 }
 const Keys& ProjectKeys() {
   static const Keys keys{
-      "sluice.yml", {"project", "connections", "vars", "memory", "parallelism"}, kProject};
+      "sluice.yml",
+      {"project", "connections", "vars", "defaults", "environments", "memory", "parallelism"},
+      kProject};
+  return keys;
+}
+const Keys& EnvironmentKeys() {
+  static const Keys keys{"the environment", {"connections", "vars"}, {}};
+  return keys;
+}
+const Keys& DefaultKeys() {
+  static const Keys keys{"defaults", {"epoch", "max_rejects", "retry", "on_row_error"}, kPipeline};
   return keys;
 }
 std::span<const Reserved> ReservedVerbs() { return kVerbs; }

@@ -27,6 +27,8 @@ const Keys& PipelineKeys();
 const Keys& StepKeys();  // besides the verb
 const Keys& ScheduleKeys();
 const Keys& ProjectKeys();
+const Keys& EnvironmentKeys();  // of one of sluice.yml's environments
+const Keys& DefaultKeys();      // of its defaults
 std::span<const Reserved> ReservedVerbs();
 std::span<const Reserved> ReservedModes();
 std::span<const Reserved> ReservedConnections();

@@ -119,12 +119,8 @@ Status AddParams(Settled& settled, const PipelineFile& file, const PlanRequest& 
 }
 
 Status AddVars(Scope& scope, const Project& project, const PlanRequest& request) {
-  if (const Node* vars = project.settings.Find("vars")) {
-    for (const auto& [key, node] : vars->map) {
-      const Written written = TRY(ReadWritten(node, "vars." + key.scalar));
-      scope["vars." + key.scalar] = MakeBound(TypeOf(written), written.text);
-    }
-  }
+  for (const auto& [name, written] : project.vars)
+    scope["vars." + name] = MakeBound(TypeOf(written), written.text);
   for (const auto& [name, value] : request.settings) {
     const auto known = scope.find("vars." + name);
     if (known == scope.end())

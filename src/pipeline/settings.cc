@@ -41,6 +41,8 @@ std::optional<double> Share(std::string_view text) {
   return share / 100;
 }
 
+}  // namespace
+
 Result<RetryPolicy> ReadRetry(const Node& node) {
   const RetryConfig config = TRY(RetrySpec().Bind(node));
   if (config.attempts < 1 || config.attempts > 100)
@@ -64,6 +66,8 @@ Result<RetryPolicy> ReadRetry(const Node& node) {
   return policy;
 }
 
+namespace {
+
 struct EpochConfig {
   int64_t max_rows = 0;
   Node max_bytes;
@@ -73,8 +77,10 @@ struct EpochConfig {
 Result<Limits> ReadEpoch(const Node& node) {
   static const Spec<EpochConfig> spec =
       Spec<EpochConfig>("epoch", "How much one epoch takes.")
-          .Integer(&EpochConfig::max_rows, "max_rows", "Rows at most.")
-          .Whole(&EpochConfig::max_bytes, "max_bytes", "Bytes at most.", "size")
+          .Integer(&EpochConfig::max_rows, "max_rows",
+                   "Rows at most; a CSV or Parquet file is never cut.")
+          .Whole(&EpochConfig::max_bytes, "max_bytes",
+                 "Bytes at most; a CSV or Parquet file is never cut.", "size")
           .Duration(&EpochConfig::max_latency, "max_latency", "How long an epoch waits for more.");
   const EpochConfig config = TRY(spec.Bind(node));
   if (config.max_rows < 0)
@@ -101,21 +107,34 @@ Status ReadMaxRejects(const Node& node, Plan& plan) {
 
 }  // namespace
 
-Status ReadSettings(const PipelineFile& file, Plan& plan) {
-  if (const Node* retry = file.node.Find("retry")) plan.retry = TRY(ReadRetry(*retry));
-  if (const Node* epoch = file.node.Find("epoch")) plan.epoch = TRY(ReadEpoch(*epoch));
-  if (const Node* rejects = file.node.Find("max_rejects")) TRY(ReadMaxRejects(*rejects, plan));
-  if (const Node* parallelism = file.node.Find("parallelism")) {
-    const int64_t value = TRY(ReadInteger(*parallelism, "parallelism"));
-    if (value < 1 || value > 1024)
-      return WrongShape(*parallelism, "parallelism", "a whole number from 1 to 1024");
+Result<std::string> ReadAbout(const Node& node, std::string_view key) {
+  const Node* text = node.Find(key);
+  return text == nullptr ? std::string() : TRY(ReadWritten(*text, key)).text;
+}
+
+Result<std::vector<std::string>> ReadTags(const Node& node) {
+  std::vector<std::string> tags;
+  if (const Node* list = node.Find("tags")) {
+    for (const Written& tag : TRY(ReadWrittenList(*list, "tags"))) tags.push_back(tag.text);
   }
-  for (const std::string_view text : {"description", "owner"}) {
-    if (const Node* node = file.node.Find(text)) TRY(ReadWritten(*node, text));
-  }
-  if (const Node* tags = file.node.Find("tags")) TRY(ReadWrittenList(*tags, "tags"));
-  if (const Node* errors = file.node.Find("on_row_error"))
+  return tags;
+}
+
+const Node* Setting(const Project& project, const PipelineFile& file, std::string_view key) {
+  const Node* own = file.node.Find(key);
+  return own != nullptr || !project.defaults.IsMap() ? own : project.defaults.Find(key);
+}
+
+Status ReadSettings(const Project& project, const PipelineFile& file, Plan& plan) {
+  const auto find = [&](std::string_view key) { return Setting(project, file, key); };
+  if (const Node* retry = find("retry")) plan.retry = TRY(ReadRetry(*retry));
+  if (const Node* epoch = find("epoch")) plan.epoch = TRY(ReadEpoch(*epoch));
+  if (const Node* rejects = find("max_rejects")) TRY(ReadMaxRejects(*rejects, plan));
+  if (const Node* errors = find("on_row_error"))
     TRY(ReadChoiceOf(*errors, "on_row_error", {"fail", "reject"}));
+  plan.description = TRY(ReadAbout(file.node, "description"));
+  plan.owner = TRY(ReadAbout(file.node, "owner"));
+  plan.tags = TRY(ReadTags(file.node));
   return Ok();
 }
 

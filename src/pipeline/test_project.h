@@ -83,7 +83,6 @@ class TestProject {
   PlanRequest request{.date = std::nullopt,
                       .params = {},
                       .settings = {},
-                      .environment = "dev",
                       .now = Micros(1'767'600'000'000'000),
                       .preview = false,
                       .pinned = {}};  // 2026-01-05T08:00Z

@@ -25,29 +25,6 @@ Status CheckCut(const Node& node) {
   return Ok();
 }
 
-// The words of a step that mean nothing inside a fused query.
-Status CheckStepKeys(const Planned& step) {
-  const bool outside = step.node->verb == "extract" || step.node->verb == "load" || step.IsAction();
-  for (const std::string_view key : {"retry", "timeout"}) {
-    const Node* node = step.node->step.Find(key);
-    if (node == nullptr) continue;
-    if (!outside) {
-      return ConfigError(node->mark,
-                         fmt::format("'{}' on {}: the step is part of one query and cannot be "
-                                     "tried by itself; put it on the pipeline",
-                                     key, step.node->verb));
-    }
-    return ConfigError(
-        node->mark,
-        fmt::format("'{}' on one step is not built yet: comes with the width of a batch; {}", key,
-                    key == "retry" ? "put it on the pipeline" : "leave it out"));
-  }
-  if (const Node* text = step.node->step.Find("description"))
-    TRY(ReadWritten(*text, "description"));
-  if (const Node* tags = step.node->step.Find("tags")) TRY(ReadWrittenList(*tags, "tags"));
-  return Ok();
-}
-
 Result<StepInput> Unite(Planning& planning, const Planned& step) {
   relation::Union united;
   StepInput input{.step = step.node->name,
@@ -89,7 +66,7 @@ Result<OnRowError> RowErrors(const Planning& planning, const Planned& step, bool
         fmt::format("'on_row_error' on {}: only extract, map, derive and filter can refuse one row",
                     step.node->verb));
   }
-  if (node == nullptr) node = planning.file.node.Find("on_row_error");
+  if (node == nullptr) node = Setting(planning.project, planning.file, "on_row_error");
   if (node == nullptr) return endless ? OnRowError::kReject : OnRowError::kFail;
   return TRY(ReadChoiceOf(*node, "on_row_error", {"fail", "reject"})) == "reject"
              ? OnRowError::kReject
@@ -138,7 +115,9 @@ Result<StepInput> InputOf(Planning& planning, const Planned& step) {
 
 Status PlanVerb(Planning& planning, Planned& step) {
   TRY(CheckCut(step.node->body));
-  TRY(CheckStepKeys(step));
+  TRY(ReadTries(step));
+  step.description = TRY(ReadAbout(step.node->step, "description"));
+  step.tags = TRY(ReadTags(step.node->step));
   if (step.node->verb == "extract") {
     TRY(PlanExtract(planning, step));
     step.extract->on_row_error = TRY(RowErrors(planning, step, step.output->endless));

@@ -25,27 +25,45 @@ std::string Line(const FieldFacts& field, size_t width, bool main) {
   return line + "\n";
 }
 
+constexpr char kTemplate[] = R"(\{\{)";
+
+Json Scalar() { return {{"type", {"string", "number", "boolean"}}}; }
+Json Matching(const std::string& pattern) { return {{"type", "string"}, {"pattern", pattern}}; }
+
+Json EitherOf(Json one, Json other) {
+  return {{"anyOf", Json::array({std::move(one), std::move(other)})}};
+}
+
+Json Shapes(const FieldFacts& field) {
+  const bool map = field.shape.find("map") != std::string::npos;
+  const bool list = map || field.shape.find("list") != std::string::npos;
+  Json types{"string", "number", "boolean"};
+  if (list) types.push_back("array");
+  if (map) types.push_back("object");
+  return {{"type", std::move(types)}};
+}
+
 Json SchemaOf(const FieldFacts& field) {
-  Json schema;
+  Json schema = Json::object();
   switch (field.slot) {
     case Slot::kNumber:
-      schema["type"] = {"integer", "string"};
+      schema = EitherOf({{"type", "integer"}}, Matching(R"(^[-+]?[0-9]+$|\{\{)"));
       break;
-    case Slot::kFlag:
-      schema["type"] = {"boolean", "string"};
+    case Slot::kFlag:  // `on` is text to YAML 1.2 and true to YAML 1.1
+      schema = EitherOf({{"type", "boolean"}},
+                        Matching(R"(^([Tt]rue|[Ff]alse|[Oo]n|[Oo]ff|[Yy]es|[Nn]o)$|\{\{)"));
       break;
     case Slot::kChoice:
-      schema["enum"] = field.choices;
+      schema = field.choices.empty() ? Scalar()
+                                     : EitherOf({{"enum", field.choices}}, Matching(kTemplate));
+      break;
+    case Slot::kDuration:
+      schema = Matching("[a-z}]");
       break;
     case Slot::kNode:
       break;
     default:
-      if (StartsWith(field.shape, "list"))
-        schema["type"] = {"array", "string"};
-      else if (StartsWith(field.shape, "map") || StartsWith(field.shape, "names"))
-        schema["type"] = {"object", "array", "string"};
-      else
-        schema["type"] = {"string", "number", "boolean"};
+      schema = Shapes(field);
   }
   schema["description"] = field.help;
   if (!field.standard.empty()) schema["default"] = field.standard;

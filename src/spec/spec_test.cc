@@ -151,7 +151,7 @@ TEST(SpecTest, DescribesAllKeys) {
   const Json schema = JsonSchema(TestSpec().facts());
   const Json& map = schema["anyOf"][1];
   EXPECT_EQ(map["required"], Json({"path"}));
-  EXPECT_EQ(map["properties"]["format"]["enum"][2], "parquet");
+  EXPECT_EQ(map["properties"]["format"]["anyOf"][0]["enum"][2], "parquet");
   EXPECT_FALSE(map["properties"].contains("pii"));
   EXPECT_EQ(map["additionalProperties"], false);
 }

@@ -94,6 +94,7 @@ class DuckDatabase final : public Database {
     auto connection = TRY(ConnectTo(instance_.get()));
     scans_ = TRY(RegisterScans(connection.get(), threads_));
     taps_ = TRY(RegisterTaps(connection.get()));
+    vessels_ = TRY(RegisterVessels(connection.get()));
     auto session = MakeSession(std::move(connection), interrupter_, trees_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
@@ -116,11 +117,13 @@ class DuckDatabase final : public Database {
   }
   Scans& scans() override { return *scans_; }
   Taps& taps() override { return *taps_; }
+  Vessels& vessels() override { return *vessels_; }
 
  private:
   const int threads_;
   std::unique_ptr<Scans> scans_;  // before the instance: its functions use them to its end
   std::unique_ptr<Taps> taps_;
+  std::unique_ptr<Vessels> vessels_;
   InstanceHandle instance_;
   Interrupter interrupter_;
   Trees trees_;

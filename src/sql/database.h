@@ -50,8 +50,9 @@ struct DatabaseOptions {
   std::string temp_folder;  // for spilling; empty: no spilling
 };
 
-class Scans;  // sql/scan.h: table functions over our own decoders
-class Taps;   // sql/tap.h: counting and diverting inside a query
+class Scans;    // sql/scan.h: table functions over our own decoders
+class Taps;     // sql/tap.h: counting and diverting inside a query
+class Vessels;  // sql/pour.h: rows of a query handed to us
 class Session;
 
 enum class Access : uint8_t { kReadWrite, kReadOnly };
@@ -70,6 +71,7 @@ class Database {  // any thread
   virtual Status Detach(const std::string& alias) = 0;
   virtual Scans& scans() = 0;
   virtual Taps& taps() = 0;
+  virtual Vessels& vessels() = 0;
 };
 
 class Session {  // one thread; except Interrupt

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "sql/duckdb_1_5.h"
+#include "sql/pour.h"
 #include "sql/scan.h"
 #include "sql/tap.h"
 
@@ -14,5 +15,6 @@ namespace sluice::sql {
 // may read one scan.
 Result<std::unique_ptr<Scans>> RegisterScans(duckdb_connection connection, int workers);
 Result<std::unique_ptr<Taps>> RegisterTaps(duckdb_connection connection);
+Result<std::unique_ptr<Vessels>> RegisterVessels(duckdb_connection connection);
 
 }  // namespace sluice::sql

@@ -67,13 +67,24 @@ class DuckScans final : public Scans {
   std::shared_ptr<Registry> registry_;
 };
 
-duckdb_type DuckType(Physical physical) {
+TypeHandle DuckType(Physical physical, std::string_view name) {
+  if (const auto decimal = ReadDecimal(name); decimal && physical >= Physical::kDecimal16) {
+    return TypeHandle(duckdb_create_decimal_type(static_cast<uint8_t>(decimal->width),
+                                                 static_cast<uint8_t>(decimal->scale)));
+  }
   constexpr std::array kTypes{DUCKDB_TYPE_BOOLEAN,   DUCKDB_TYPE_TINYINT,  DUCKDB_TYPE_SMALLINT,
                               DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_BIGINT,   DUCKDB_TYPE_UTINYINT,
                               DUCKDB_TYPE_USMALLINT, DUCKDB_TYPE_UINTEGER, DUCKDB_TYPE_UBIGINT,
                               DUCKDB_TYPE_FLOAT,     DUCKDB_TYPE_DOUBLE,   DUCKDB_TYPE_DATE,
                               DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_VARCHAR};
-  return kTypes.at(static_cast<size_t>(physical));
+  constexpr std::array kNative{DUCKDB_TYPE_TIME, DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_INTERVAL,
+                               DUCKDB_TYPE_UUID, DUCKDB_TYPE_BLOB,         DUCKDB_TYPE_VARCHAR};
+  const auto index = static_cast<size_t>(physical);
+  const auto native = static_cast<size_t>(Physical::kTime);
+  TypeHandle type(
+      duckdb_create_logical_type(index < native ? kTypes.at(index) : kNative.at(index - native)));
+  if (physical == Physical::kJson) duckdb_logical_type_set_alias(type.get(), "JSON");
+  return type;
 }
 
 constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
@@ -131,6 +142,10 @@ struct Claimed {  // one query's reading of a scan
   Layout layout;
 };
 
+bool IsText(Physical type) {
+  return type == Physical::kText || type == Physical::kBlob || type == Physical::kJson;
+}
+
 void PutText(void* owner, uint64_t row, const char* bytes, uint64_t size) {
   duckdb_unsafe_vector_assign_string_element_len(static_cast<duckdb_vector>(owner), row, bytes,
                                                  size);
@@ -153,6 +168,10 @@ class Worker {  // one thread
         validity_(claimed_->layout.columns.size() * words_),
         offsets_(capacity_),
         times_(capacity_) {
+    for (const uint64_t column : claimed_->layout.columns) {
+      const Scan& scan = *claimed_->scan;
+      types_.push_back(scan.physical(scan.schema[column].type));
+    }
     if (claimed_->scan->event_time) stamp_.emplace(*claimed_->scan->event_time);
   }
 
@@ -203,14 +222,14 @@ class Worker {  // one thread
   ColumnSlot SlotOf(duckdb_data_chunk output, uint64_t i) {
     const Layout& layout = claimed_->layout;
     ColumnSlot slot;
-    slot.type = PhysicalOf(claimed_->scan->schema[layout.columns[i]].type);
+    slot.type = types_[i];
     slot.validity = &validity_[i * words_];
     if (layout.places[i] == kNone) {
       slot.values = times_.data();
       return slot;
     }
     duckdb_vector vector = duckdb_data_chunk_get_vector(output, layout.places[i]);
-    slot.values = slot.type == Physical::kText ? nullptr : duckdb_vector_get_data(vector);
+    slot.values = IsText(slot.type) ? nullptr : duckdb_vector_get_data(vector);
     slot.text_owner = vector;
     slot.put_text = PutText;
     return slot;
@@ -268,6 +287,7 @@ class Worker {  // one thread
   const uint64_t capacity_;
   const uint64_t words_;
   std::unique_ptr<Decoder> decoder_;
+  std::vector<Physical> types_;  // of each of the layout's columns
   std::optional<Block> block_;
   uint64_t at_ = 0;
   std::vector<uint64_t> validity_;
@@ -292,7 +312,7 @@ Status Bind(duckdb_bind_info info) {
   auto entry = function.registry->Find(duckdb_get_int64(number.get()));
   if (entry == nullptr) return InternalError("a query names a scan that does not exist");
   for (const Column& column : entry->scan->schema) {
-    const TypeHandle type(duckdb_create_logical_type(DuckType(PhysicalOf(column.type))));
+    const TypeHandle type = DuckType(entry->scan->physical(column.type), column.type);
     duckdb_bind_add_result_column(info, column.name.c_str(), type.get());
   }
   duckdb_bind_set_bind_data(info, new EntryPointer(std::move(entry)), Delete<EntryPointer>);

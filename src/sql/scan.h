@@ -40,6 +40,8 @@ struct EventTime {
 struct Scan {
   Schema schema;  // visible columns first; hidden ones (kPartitionColumn, kOffsetColumn,
                   // kWatermarkColumn) may follow
+  // How the decoder fills a column of a type.
+  Physical (*physical)(std::string_view type) = PhysicalOf;
   // The decoder fills the visible columns whose indices are given. A column of Physical::kText
   // whose type is not VARCHAR is delivered as VARCHAR: the caller casts it.
   std::function<std::unique_ptr<Decoder>(std::vector<uint64_t> projected)> decoder;

@@ -93,6 +93,8 @@ class Counting final : public Decoder {
         const std::string text = "row " + std::to_string(i) + " of many, ü";
         return slot.put_text(slot.text_owner, row, text.data(), text.size());
       }
+      default:
+        ADD_FAILURE() << "a type that only NativeOf gives";
     }
   }
 

@@ -4,25 +4,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <utility>
 
 #include "base/text.h"
 
 namespace sluice::duckdb {
 namespace {
-
-struct Decimal {
-  int width = 0, scale = 0;
-};
-
-std::optional<Decimal> ReadDecimal(std::string_view type) {
-  Decimal decimal;
-  const std::string text(type);
-  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)", &decimal.width, &decimal.scale) == 2)
-    return decimal;
-  return std::nullopt;
-}
 
 struct Whole {
   std::string_view name;
