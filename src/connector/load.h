@@ -43,7 +43,9 @@ struct Load {
   Mode mode = Mode::kAppend;
   std::vector<std::string> key;
   std::vector<PartitionTerm> partition;
-  Schema schema;                    // visible columns of the rows
+  Schema schema;  // visible columns of the rows
+  Schema order;   // upsert: the columns by which a row of a key is later than another; a hidden one
+                  // comes with the rows that are written. Empty: nothing says it
   std::string format, compression;  // files
   bool provenance = true;
   Mark mark;

@@ -138,6 +138,39 @@ Status FindTarget(Load& load, const LoadConfig& config, const Endpoint& endpoint
                                        takes("table") ? "table" : "path"));
 }
 
+// The window that the rows come from one by one, if any.
+bool ComesFromWindow(const Planning& planning, const Planned& load) {
+  for (const Planned* step = &load; step->from.size() == 1;) {
+    step = &planning.steps.at(step->from[0]);
+    const std::string& verb = step->node->verb;
+    if (verb == "window") return true;
+    if (verb == "aggregate" || verb == "join" || verb == "sql") return false;
+  }
+  return false;
+}
+
+// By what a row of a key is later than another: its place in its source; where rows wait for event
+// time, that first, for in its order they are given; of windows, their start.
+Schema OrderOf(const Planning& planning, const Planned& step, const StepInput& input) {
+  Schema order;
+  const Schema& schema = input.rows->schema;
+  const auto add = [&](std::string_view name) {
+    if (const Column* column = Find(schema, name)) order.push_back(*column);
+  };
+  if (ComesFromWindow(planning, step)) {
+    add("window_start");
+  } else if (input.ordered) {
+    const auto upstream = Upstream(planning, step.node->name);
+    const bool keyed = std::any_of(upstream.begin(), upstream.end(), [&](const std::string& name) {
+      return planning.steps.at(name).reach == Reach::kKeyed;
+    });
+    if (keyed) add(kEventTimeColumn);
+    add(kPartitionColumn);
+    add(kOffsetColumn);
+  }
+  return order;
+}
+
 }  // namespace
 
 Status PlanLoad(Planning& planning, Planned& step) {
@@ -173,6 +206,12 @@ Status PlanLoad(Planning& planning, Planned& step) {
   TRY(CheckMode(load.mode, body, config, input.endless));
   TRY(CheckColumns(step, load.schema));
   load.key = TRY(ReadKey(config, load.schema));
+  if (load.mode == Mode::kUpsert) load.order = OrderOf(planning, step, input);
+  if (load.mode == Mode::kUpsert && load.order.empty() && input.endless) {
+    return ConfigError(step.node->mark,
+                       "upsert from a source without an end needs to know which row of a key is "
+                       "the later; keep window_start in the rows");
+  }
   for (const NamedWritten& term : config.partition)
     load.partition.push_back(TRY(ReadTerm(planning, term, load.schema)));
 

@@ -50,9 +50,10 @@ void Publish(Flow& flow, const Plan& plan) {
   for (const PlannedLoad& load : flow.loads) {
     const Mode mode = load.load.mode;
     if (mode == Mode::kOverwrite || mode == Mode::kReplacePartition) flow.publish_at_end = true;
-    // The rows of one key may lie in several epochs; a later one must not take those of an earlier
-    // one away.
-    if (mode == Mode::kReplace && !flow.endless) flow.publish_at_end = true;
+    // The rows of one key may lie in several epochs: a later one must not take those of an earlier
+    // one away, and which of them counts must not depend on where an epoch ends.
+    const bool by_key = mode == Mode::kReplace || mode == Mode::kUpsert;
+    if (by_key && !flow.endless) flow.publish_at_end = true;
   }
   for (const PlannedSink& sink : flow.sinks) {
     if (sink.capabilities.one_publication && !flow.endless) flow.publish_at_end = true;

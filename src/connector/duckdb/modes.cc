@@ -83,8 +83,7 @@ class Application {  // one load of one landing
     TRY(Stage());
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
-    landed.updated += TRY(DropSuperseded());
-    landed.unchanged += TRY(MergeRepeats());
+    TRY(MergeRepeats(landed));
     if (!target_.ColumnsNotIn(load_.schema).empty()) return UpsertKeepingColumns(landed);
     landed.updated += TRY(DeleteByKey());
     const uint64_t written = TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
@@ -176,11 +175,13 @@ class Application {  // one load of one landing
 
   // The rows into a temporary table, where they can be read more than once.
   Status Stage() {
-    const std::string epoch =
-        rows_.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
+    std::string others = rows_.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
+    for (const Column& column : load_.order) {
+      if (column.hidden) others += ", " + QuoteIdentifier(column.name);
+    }
     TRY(Execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_rows AS SELECT {}{} FROM ({}) AS _rows",
-                    Join(Checked(), ", "), epoch, rows_.select)));
+                    Join(Checked(), ", "), others, rows_.select)));
     staged_ = TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows)));
     return Ok();
   }
@@ -208,31 +209,35 @@ class Application {  // one load of one landing
     return Ok();
   }
 
-  // Rows of a key that a later epoch of the same stage has again.
-  Result<uint64_t> DropSuperseded() {
-    if (!rows_.staged) return uint64_t{0};
-    const std::string epoch = QuoteIdentifier(kEpochColumn);
-    const uint64_t dropped =
-        TRY(Execute(fmt::format("DELETE FROM {0} AS s USING (SELECT {1}, max({2}) AS _sluice_last "
-                                "FROM {0} GROUP BY {1}) AS t "
-                                "WHERE {3} AND s.{2} < t._sluice_last",
-                                kRows, KeyList(""), epoch, KeysEqual("s", "t"))));
-    left_ = staged_ - dropped;
-    return dropped;
+  // Leaves one row of each key.
+  Status MergeRepeats(Landed& landed) {
+    const uint64_t keys = TRY(Count(DistinctKeys()));
+    if (keys == staged_) return Ok();
+    landed.updated += TRY(DropSuperseded());
+    const uint64_t rows = TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows)));
+    if (keys == rows) return Ok();
+    const std::string epoch =
+        rows_.staged ? fmt::format(", max({0}) AS {0}", QuoteIdentifier(kEpochColumn)) : "";
+    TRY(Execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_distinct AS SELECT {1}{2} FROM {0} GROUP "
+                    "BY {1}; DROP TABLE {0}; "
+                    "ALTER TABLE temp.main._sluice_distinct RENAME TO _sluice_rows",
+                    kRows, Join(names_, ", "), epoch)));
+    if (TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows))) > keys) return RepeatedKey();
+    landed.unchanged += rows - keys;
+    return Ok();
   }
 
-  // Equal rows become one; different rows with one key are refused.
-  Result<uint64_t> MergeRepeats() {
-    const uint64_t rows = left_ ? *left_ : staged_;
-    const uint64_t keys = TRY(Count(DistinctKeys()));
-    if (keys == rows) return uint64_t{0};
-    TRY(
-        Execute(fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_distinct AS SELECT DISTINCT * "
-                            "FROM {0}; DROP TABLE {0}; "
-                            "ALTER TABLE temp.main._sluice_distinct RENAME TO _sluice_rows",
-                            kRows)));
-    if (TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows))) > keys) return RepeatedKey();
-    return rows - keys;
+  // Rows of a key that are followed by a later one.
+  Result<uint64_t> DropSuperseded() {
+    if (load_.order.empty()) return uint64_t{0};
+    std::vector<std::string> latest;
+    for (const Column& column : load_.order)
+      latest.push_back(QuoteIdentifier(column.name) + " DESC NULLS LAST");
+    return Execute(fmt::format(
+        "DELETE FROM {0} WHERE rowid IN (SELECT _row FROM (SELECT rowid AS _row, rank() OVER "
+        "(PARTITION BY {1} ORDER BY {2}) AS _rank FROM {0}) WHERE _rank > 1)",
+        kRows, KeyList(""), Join(latest, ", ")));
   }
 
   Error RepeatedKey() {
@@ -371,7 +376,6 @@ class Application {  // one load of one landing
   std::vector<std::string> names_;
   std::string given_;
   uint64_t staged_ = 0;
-  std::optional<uint64_t> left_;  // of the staged rows, after DropSuperseded
 };
 
 }  // namespace

@@ -5,10 +5,10 @@
 // so they pass through a temporary table; delete + insert from there is several times faster than
 // MERGE or ON CONFLICT and half the file.
 //
-// Repeated keys: `insert` refuses them. `upsert` takes rows that are equal in every column as one
-// (the repeats count as unchanged) and refuses different rows with one key, because nothing says
-// which is the newer; of rows staged by several epochs the latest epoch's wins. `replace` takes all
-// rows of a key, of the latest epoch that has it.
+// Repeated keys: `insert` refuses them. Of an `upsert` the last row of a key by Load::order counts,
+// those before it as updates, so that it makes no difference how many epochs the rows came in. Rows
+// of a key that are equal in every column are one (the repeats count as unchanged); different ones
+// that no order tells apart are refused. `replace` takes all rows of a key.
 #pragma once
 
 #include <stop_token>

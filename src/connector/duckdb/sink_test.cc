@@ -320,7 +320,8 @@ TEST_F(DuckdbSinkTest, ReplacePartitionOfTheValuesInTheRows) {
 }
 
 TEST_F(DuckdbSinkTest, StagedEpochsArePublishedAsOne) {
-  const Load load = MakeLoad(Mode::kUpsert, {"id"});
+  Load load = MakeLoad(Mode::kUpsert, {"id"});
+  load.order = {{"day", "DATE"}};
   DoLoad(load, "(1,'2026-01-01','a')");
   const EpochId first = StageRows(load, "(1,'2026-01-02','b'),(2,'2026-01-02','c')");
   const EpochId second = StageRows(load, "(2,'2026-01-03','d')");
@@ -336,6 +337,17 @@ TEST_F(DuckdbSinkTest, StagedEpochsArePublishedAsOne) {
   EXPECT_EQ(Content("id, v, _sluice_epoch"),
             fmt::format("1 b {};2 d {}", first.value, second.value));
   EXPECT_EQ(CountStageTables(), 0);
+}
+
+TEST_F(DuckdbSinkTest, StagedRowsOfOneKeyAreRefusedWhereNoOrderTellsThemApart) {
+  const Load load = MakeLoad(Mode::kUpsert, {"id"});
+  StageRows(load, "(2,'2026-01-02','c')");
+  StageRows(load, "(2,'2026-01-03','d')");
+  std::vector<Landed> landed;
+  auto published = sink_->Publish(lane_, {load}, std::nullopt, landed, kNever);
+  ASSERT_FALSE(published.ok());
+  EXPECT_NE(published.error().message.find("2 rows have id = '2'"), std::string::npos)
+      << published.error().message;
 }
 
 TEST_F(DuckdbSinkTest, PublishingNothingStagedEmptiesAnOverwrite) {

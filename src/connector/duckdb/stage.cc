@@ -40,6 +40,11 @@ Result<uint64_t> Stage::Write(sql::Session& session, const Load& load, const Inc
     columns.push_back(QuoteIdentifier(column.name) + " " + column.type);
     names.push_back(QuoteIdentifier(column.name));
   }
+  for (const Column& column : load.order) {
+    if (!column.hidden) continue;
+    columns.push_back(QuoteIdentifier(column.name) + " " + column.type);
+    names.push_back(QuoteIdentifier(column.name));
+  }
   const std::string epoch = QuoteIdentifier(kEpochColumn);
   TRY(session.Execute(fmt::format("CREATE TABLE IF NOT EXISTS {} ({}, {} BIGINT)", table,
                                   Join(columns, ", "), epoch)));
@@ -61,6 +66,11 @@ Result<Incoming> Stage::Read(sql::Session& session, const Load& load) const {
   for (const Column& column : Visible(load.schema)) {
     columns.push_back(
         fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
+  }
+  for (const Column& column : load.order) {
+    if (column.hidden)
+      columns.push_back(
+          fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
   }
   rows.select = fmt::format("SELECT {}, CAST(NULL AS BIGINT) AS {} WHERE false",
                             Join(columns, ", "), rows.epoch);
