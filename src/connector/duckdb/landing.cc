@@ -34,12 +34,15 @@ Result<Landed> DuckdbLanding::Write(size_t index, const std::string& select,
   const Incoming rows{
       .select = select, .bound = bound, .epoch = fmt::format("CAST({} AS BIGINT)", epoch_.value)};
   if (visibility_ == Visibility::kTarget) return ApplyTo(load, rows, std::move(stop));
+  touched_ = true;
   return Landed{.rows = TRY(stage_.Write(*session_, load, rows, std::move(stop)))};
 }
 
 Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
                                       std::stop_token stop) {
   const TableName name = TRY(ParseTableName(load.target));
+  if (IsStagedFirst(load)) TRY(StageFirst(load, rows, stop));
+  touched_ = true;
   const auto target = TRY(FindTarget(*session_, file_, name));
   if (!target) {
     return RejectedError(
@@ -49,6 +52,13 @@ Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
   const std::string claim = ClaimOf(name, load);
   if (!claim.empty()) TRY(records_.Claim(*session_, claim, epoch_));
   return Apply(*session_, *target, load, rows, std::move(stop));
+}
+
+Status DuckdbLanding::StageFirst(const Load& load, const Incoming& rows, std::stop_token stop) {
+  TRY(StageRows(*session_, load, rows, std::move(stop)));
+  if (touched_) return Ok();
+  TRY(session_->Commit());
+  return session_->Begin();
 }
 
 Result<std::vector<Landed>> DuckdbLanding::PublishStaged(std::stop_token stop) {

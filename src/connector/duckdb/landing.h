@@ -1,5 +1,6 @@
 // One epoch into a DuckDB file: a session with an open transaction that holds rows and record.
-// Destroyed without Commit it rolls back, and the file is as it was.
+// Destroyed without Commit it rolls back, and the file is as it was. Rows that are staged in a
+// temporary table are so in a transaction of their own, before the first that touches the file.
 #pragma once
 
 #include <memory>
@@ -25,6 +26,7 @@ class DuckdbLanding final
   const Lane& lane() const { return lane_; }
   EpochId epoch() const override { return epoch_; }
   sql::Session& session() override { return *session_; }
+  void Touch() { touched_ = true; }  // something is written into the file
   Result<Landed> Write(size_t index, const std::string& select,
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override;
   Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
@@ -36,6 +38,7 @@ class DuckdbLanding final
 
  private:
   Result<Landed> ApplyTo(const Load& load, const Incoming& rows, std::stop_token stop);
+  Status StageFirst(const Load& load, const Incoming& rows, std::stop_token stop);
 
   std::unique_ptr<sql::Session> session_;
   const DatabaseFile& file_;
@@ -46,7 +49,7 @@ class DuckdbLanding final
   std::vector<Load> loads_;
   Visibility visibility_;
   EpochId epoch_;
-  bool committed_ = false;
+  bool touched_ = false, committed_ = false;
 };
 
 }  // namespace sluice::duckdb

@@ -18,6 +18,25 @@ std::string TermText(const Target& target, const Load& load, const PartitionTerm
   return column ? QuoteIdentifier(term.column) : "(" + term.column + ")";
 }
 
+// The rows into a temporary table, where they can be read more than once.
+std::string StageText(const std::vector<std::string>& values, const Load& load,
+                      const Incoming& rows) {
+  std::string others = rows.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
+  for (const Column& column : load.order) {
+    if (column.hidden) others += ", " + QuoteIdentifier(column.name);
+  }
+  return fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_rows AS SELECT {}{} FROM ({}) AS _rows",
+                     Join(values, ", "), others, rows.select);
+}
+
+std::vector<std::string> QuotedNames(const Load& load) {
+  std::vector<std::string> names;
+  for (const Column& column : Visible(load.schema)) names.push_back(QuoteIdentifier(column.name));
+  return names;
+}
+
+std::string Loading(const Load& load) { return fmt::format("loading into '{}'", load.target); }
+
 class Application {  // one load of one landing
  public:
   Application(sql::Session& session, const Target& target, const Load& load, const Incoming& rows,
@@ -27,9 +46,8 @@ class Application {  // one load of one landing
         load_(load),
         rows_(rows),
         stop_(std::move(stop)),
-        bound_(rows.bound) {
-    for (const Column& column : Visible(load.schema))
-      names_.push_back(QuoteIdentifier(column.name));
+        bound_(rows.bound),
+        names_(QuotedNames(load)) {
     for (size_t i = 0; i < load.partition.size(); ++i) {
       if (!load.partition[i].value) continue;
       sql::Bound value = *load.partition[i].value;
@@ -39,6 +57,7 @@ class Application {  // one load of one landing
   }
 
   Result<Landed> Run() {
+    if (IsStagedFirst(load_)) TRY(CountStaged());
     switch (load_.mode) {
       case Mode::kAppend:
         return Append();
@@ -63,7 +82,6 @@ class Application {  // one load of one landing
   }
 
   Result<Landed> Insert() {
-    TRY(Stage());
     TRY(RefuseNullKeys());
     if (TRY(Count(DistinctKeys())) < staged_) return RepeatedKey();
     const std::string known =
@@ -74,13 +92,12 @@ class Application {  // one load of one landing
       return DataError(fmt::format(
           "{}: a row with {} is there already; mode 'insert' refuses it: use 'upsert' to update "
           "it, or filter the rows",
-          Loading(), KeyText(clash.rows[0])));
+          Loading(load_), KeyText(clash.rows[0])));
     }
     return InsertStaged(Landed{.rows = staged_});
   }
 
   Result<Landed> Upsert() {
-    TRY(Stage());
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
     TRY(MergeRepeats(landed));
@@ -89,7 +106,7 @@ class Application {  // one load of one landing
     const uint64_t written = TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
     landed.inserted = landed.rows - landed.updated - landed.unchanged;
     if (written + landed.unchanged > landed.rows)
-      return InternalError(Loading() + ": more rows were written than came");
+      return InternalError(Loading(load_) + ": more rows were written than came");
     return Finish(landed);
   }
 
@@ -113,7 +130,6 @@ class Application {  // one load of one landing
   }
 
   Result<Landed> Replace() {
-    TRY(Stage());
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
     landed.deleted += TRY(DeleteByKey());
@@ -163,7 +179,8 @@ class Application {  // one load of one landing
   Result<Landed> ReplaceOccurring(const std::vector<std::string>& given,
                                   std::vector<std::string> conditions,
                                   const std::vector<std::string>& columns) {
-    TRY(Stage());
+    TRY(Execute(StageText(Checked(), load_, rows_)));
+    TRY(CountStaged());
     conditions.insert(conditions.end(), given.begin(), given.end());
     Landed landed{.rows = staged_};
     landed.deleted = TRY(Execute(
@@ -173,15 +190,7 @@ class Application {  // one load of one landing
     return InsertStaged(landed);
   }
 
-  // The rows into a temporary table, where they can be read more than once.
-  Status Stage() {
-    std::string others = rows_.staged ? fmt::format(", {}", QuoteIdentifier(kEpochColumn)) : "";
-    for (const Column& column : load_.order) {
-      if (column.hidden) others += ", " + QuoteIdentifier(column.name);
-    }
-    TRY(Execute(
-        fmt::format("CREATE OR REPLACE TEMP TABLE _sluice_rows AS SELECT {}{} FROM ({}) AS _rows",
-                    Join(Checked(), ", "), others, rows_.select)));
+  Status CountStaged() {
     staged_ = TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows)));
     return Ok();
   }
@@ -204,7 +213,7 @@ class Application {  // one load of one landing
       return DataError(fmt::format(
           "{}: the key '{}' is NULL in {} of {} rows; filter them out ({} IS NOT NULL) or give "
           "them a key",
-          Loading(), key, nulls, staged_, QuoteIdentifier(key)));
+          Loading(load_), key, nulls, staged_, QuoteIdentifier(key)));
     }
     return Ok();
   }
@@ -248,12 +257,12 @@ class Application {  // one load of one landing
         {}, stop_);
     if (!found.ok()) return std::move(found).error();
     if (found.value().rows.empty())
-      return InternalError(Loading() + ": repeated keys that nobody finds");
+      return InternalError(Loading(load_) + ": repeated keys that nobody finds");
     const auto& row = found.value().rows[0];
     return DataError(fmt::format(
         "{}: {} rows have {}, and nothing says which of them counts; put a step before it: "
         "dedupe: {{ key: [{}], order_by: … }}",
-        Loading(), row.back().text, KeyText(row), Join(load_.key, ", ")));
+        Loading(load_), row.back().text, KeyText(row), Join(load_.key, ", ")));
   }
 
   Result<uint64_t> DeleteByKey() {
@@ -343,14 +352,12 @@ class Application {  // one load of one landing
       parts.push_back(fmt::format("{} = '{}'", load_.key[i], row[i].text));
     return Join(parts, ", ");
   }
-  std::string Loading() const { return fmt::format("loading into '{}'", load_.target); }
-
   Result<uint64_t> Execute(const std::string& text) {
     auto done = session_.Execute(text, bound_, stop_);
     if (done.ok()) return done;
     const std::string& message = done.error().message;
     const size_t at = message.find(kPartitionError);
-    if (at == std::string::npos) return std::move(done).error().While(Loading());
+    if (at == std::string::npos) return std::move(done).error().While(Loading(load_));
     std::vector<std::string> wanted;
     for (const PartitionTerm& term : load_.partition) {
       if (term.value)
@@ -360,7 +367,7 @@ class Application {  // one load of one landing
     return DataError(fmt::format(
         "{}: a row has {}, but the load replaces the partition {}; filter the rows to it, or name "
         "the column alone to take its values from the rows",
-        Loading(), found.substr(0, found.find('\n')), Join(wanted, ", ")));
+        Loading(load_), found.substr(0, found.find('\n')), Join(wanted, ", ")));
   }
 
   Result<uint64_t> Count(const std::string& text) {
@@ -379,6 +386,17 @@ class Application {  // one load of one landing
 };
 
 }  // namespace
+
+bool IsStagedFirst(const Load& load) {
+  return load.mode == Mode::kInsert || load.mode == Mode::kUpsert || load.mode == Mode::kReplace;
+}
+
+Status StageRows(sql::Session& session, const Load& load, const Incoming& rows,
+                 std::stop_token stop) {
+  TRY(session.Execute(StageText(QuotedNames(load), load, rows), rows.bound, std::move(stop))
+          .While(Loading(load)));
+  return Ok();
+}
 
 Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
                      const Incoming& rows, std::stop_token stop) {

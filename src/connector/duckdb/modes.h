@@ -3,7 +3,8 @@
 //
 // `insert`, `upsert`, `replace` and a partition taken from the rows read the rows more than once,
 // so they pass through a temporary table; delete + insert from there is several times faster than
-// MERGE or ON CONFLICT and half the file.
+// MERGE or ON CONFLICT and half the file. By key, that table is filled before the transaction: only
+// what is committed has statistics (which keys occur at all) and is read by all threads.
 //
 // Repeated keys: `insert` refuses them. Of an `upsert` the last row of a key by Load::order counts,
 // those before it as updates, so that it makes no difference how many epochs the rows came in. Rows
@@ -29,6 +30,11 @@ struct Incoming {
   bool staged = false;  // of several epochs: `select` has kEpochColumn
 };
 
+// Whether the rows of a load are staged before it is applied.
+bool IsStagedFirst(const Load& load);
+// REQUIRES: IsStagedFirst(load). The rows into the session's temporary table, for the next Apply.
+Status StageRows(sql::Session& session, const Load& load, const Incoming& rows,
+                 std::stop_token stop);
 Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
                      const Incoming& rows, std::stop_token stop);
 

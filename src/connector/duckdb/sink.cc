@@ -165,6 +165,7 @@ Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
     TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted,
                                     QuoteIdentifier(kEpochColumn), NumberList(ours))));
   }
+  static_cast<DuckdbLanding&>(landing).Touch();
   return records_.MarkTakenBack(session, lane, ours, landing.epoch());
 }
 
