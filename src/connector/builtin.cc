@@ -5,6 +5,7 @@
 #include "connector/file/source.h"
 #include "connector/generator/source.h"
 #include "connector/inline/source.h"
+#include "connector/postgres/connector.h"
 #include "connector/registry.h"
 
 namespace sluice {
@@ -59,7 +60,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), FileConnector(), InlineConnector(), GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), FileConnector(), InlineConnector(),
+          GeneratorConnector()};
 }
 
 }  // namespace sluice

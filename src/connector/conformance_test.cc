@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/clock.h"
+#include "connector/postgres/server_for_tests.h"
 #include "connector/registry.h"
 #include "connector/source_probe.h"
 
@@ -37,12 +38,30 @@ T Must(Result<T> result) {
   return std::move(result).value();
 }
 
+// The connection of a case: what it says, or a database of its own on the test's server.
+struct Place {
+  std::optional<Node> connection;
+  std::string database;
+  bool missing = false;  // no server is installed
+
+  Place(const std::string& type, const std::optional<Node>& written) : connection(written) {
+    if (type != "postgres") return;
+    postgres::TestServer* server = postgres::TestServer::Shared();
+    missing = server == nullptr;
+    if (missing) return;
+    database = server->NewDatabase();
+    connection = server->ConnectionTo(database);
+  }
+  const Node* node() const { return connection ? &*connection : nullptr; }
+};
+
 // One way to read ten rows or so from a connector, and one that cannot work.
 struct SourceCase {
   std::string name, type;
   std::optional<Node> connection;
   std::function<void(SourceProbe&)> prepare;
   std::function<void(ExtractConfig&)> good, bad;
+  std::string statement = {};  // makes the table, where a server has it
 };
 
 Node InlineRows() {
@@ -76,6 +95,13 @@ std::vector<SourceCase> SourceCases() {
     ndjson += fmt::format("{{\"id\":{},\"v\":{}}}\n", i, i * i);
   }
   const Node connection = MapOf({{"type", "duckdb"}, {"path", "in.duckdb"}});
+  const auto server_table = [](std::string constraint) {
+    return fmt::format(
+        "CREATE TABLE t (id bigint{}, v bigint); INSERT INTO t SELECT i, i * i FROM "
+        "generate_series(0, 9) i",
+        constraint);
+  };
+  const auto nothing = [](SourceProbe&) {};
   const auto table = [](ExtractConfig& config) { config.table.text = "t"; };
   const auto missing = [](ExtractConfig& config) { config.table.text = "no_such_table"; };
   return {file("in.csv", csv),
@@ -88,6 +114,26 @@ std::vector<SourceCase> SourceCases() {
              config.incremental->cursor.text = "id";
            },
            missing},
+          {"postgres keys", "postgres", {}, nothing, table, missing, server_table(" PRIMARY KEY")},
+          {"postgres snapshot", "postgres", {}, nothing, table, missing, server_table("")},
+          {"postgres query",
+           "postgres",
+           {},
+           nothing,
+           [](ExtractConfig& config) { config.query.text = "SELECT id, v FROM t WHERE id >= 0;"; },
+           [](ExtractConfig& config) { config.query.text = "SELECT nothing FROM t"; },
+           server_table("")},
+          {"postgres cursor",
+           "postgres",
+           {},
+           nothing,
+           [=](ExtractConfig& config) {
+             table(config);
+             config.incremental.emplace();
+             config.incremental->cursor.text = "id";
+           },
+           missing,
+           server_table("")},
           {"inline",
            "inline",
            {},
@@ -107,20 +153,26 @@ std::vector<SourceCase> SourceCases() {
 
 class SourceConformance : public testing::TestWithParam<SourceCase> {
  protected:
-  void SetUp() override { GetParam().prepare(probe_); }
+  void SetUp() override {
+    if (place_.missing) GTEST_SKIP() << "no server";
+    GetParam().prepare(probe_);
+    if (GetParam().statement.empty()) return;
+    postgres::RowsOf(*postgres::TestServer::Shared()->Connect(place_.database),
+                     GetParam().statement);
+  }
 
   Result<std::unique_ptr<Source>> Make(const std::function<void(ExtractConfig&)>& configure) {
     ExtractRequest request{.step = "in"};
     request.config.mark = kMark;
     configure(request.config);
     const Connectors connectors = BuiltinConnectors();
-    const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
     return Find(connectors, GetParam().type)
-        ->source(connection, request,
+        ->source(place_.node(), request,
                  {.files = *probe_.files,
                   .database = *probe_.database,
                   .clock = *clock_,
-                  .folder = probe_.folder});
+                  .folder = probe_.folder,
+                  .secrets = &secrets_});
   }
   Rows ReadFrom(Position from, const Limits& limits) {
     auto source = Must(Make(GetParam().good));
@@ -129,6 +181,8 @@ class SourceConformance : public testing::TestWithParam<SourceCase> {
 
   SourceProbe probe_;
   std::unique_ptr<Clock> clock_ = SystemClock();
+  postgres::EnvironmentSecrets secrets_;
+  Place place_{GetParam().type, GetParam().connection};
 };
 
 TEST_P(SourceConformance, AnyCutGivesTheSameRows) {
@@ -233,6 +287,10 @@ std::vector<SinkCase> SinkCases() {
           {"duckdb upsert", "duckdb", "t", "main.t", connection, Mode::kUpsert, {"id"}},
           {"duckdb insert", "duckdb", "t", "main.t", connection, Mode::kInsert, {"id"}},
           {"duckdb replace", "duckdb", "t", "main.t", connection, Mode::kReplace, {"id"}},
+          {"postgres append", "postgres", "shop.t", "shop.t", {}},
+          {"postgres upsert", "postgres", "t", "t", {}, Mode::kUpsert, {"id"}},
+          {"postgres insert", "postgres", "t", "t", {}, Mode::kInsert, {"id"}},
+          {"postgres replace", "postgres", "t", "t", {}, Mode::kReplace, {"id"}},
           {"file csv folder", "file", "out/", "out/*.csv", {}},
           {"file parquet folder", "file", "out/", "out/*.parquet", {}}};
 }
@@ -240,6 +298,7 @@ std::vector<SinkCase> SinkCases() {
 class SinkConformance : public testing::TestWithParam<SinkCase> {
  protected:
   void SetUp() override {
+    if (place_.missing) GTEST_SKIP() << "no server";
     const SinkCase& kind = GetParam();
     load_ = {.step = "out",
              .target = kind.target,
@@ -263,13 +322,13 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
   }
   std::unique_ptr<Sink> Make() {
     const Connectors connectors = BuiltinConnectors();
-    const Node* connection = GetParam().connection ? &*GetParam().connection : nullptr;
     return Must(Find(connectors, GetParam().type)
-                    ->sink(connection, {load_},
+                    ->sink(place_.node(), {load_},
                            {.files = *probe_.files,
                             .database = *probe_.database,
                             .clock = *clock_,
-                            .folder = probe_.folder}));
+                            .folder = probe_.folder,
+                            .secrets = &secrets_}));
   }
   static std::string Values(int from, int to) {
     return fmt::format("SELECT i AS id, 'v' || i AS v FROM range({}, {}) r(i)", from, to);
@@ -297,6 +356,12 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
   std::string Seen() {
     const SinkCase& kind = GetParam();
     std::string from = probe_.folder + "/" + kind.content;
+    if (kind.type == "postgres") {
+      if (!Must(sink_->Target(load_))) return "";
+      return postgres::RowsOf(
+          *postgres::TestServer::Shared()->Connect(place_.database),
+          "SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM " + kind.content)[0];
+    }
     if (kind.type == "duckdb") {
       if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";
       from = Must(probe_.database->Attach(probe_.Path("out.duckdb"), "seen",
@@ -315,6 +380,8 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
 
   SourceProbe probe_;
   std::unique_ptr<Clock> clock_ = SystemClock();
+  postgres::EnvironmentSecrets secrets_;
+  Place place_{GetParam().type, GetParam().connection};
   sluice::Load load_;
   std::unique_ptr<Sink> sink_;
   Lane lane_{"shop", "daily", "out", "stream"};

@@ -19,7 +19,8 @@ Spec<IncrementalConfig> IncrementalSpec() {
             })
       .Duration(&IncrementalConfig::lookback, "lookback",
                 "How far behind the cursor to read again.")
-      .Reserved("key", "The column that tells rows with the same cursor apart.", "databases")
+      .TextSlot(&IncrementalConfig::key, "key",
+                "The column that tells rows with the same cursor apart (postgres).")
       .Reserved("order", "The order of rows with the same cursor.", "databases");
 }
 
@@ -70,6 +71,9 @@ Spec<ExtractConfig> ExtractSpec() {
       .TextSlot(&ExtractConfig::query, "query", "A SELECT that the database runs.")
       .TextSlot(&ExtractConfig::interval, "interval",
                 "The column that must lie in the run's interval.")
+      .Choice(&ExtractConfig::consistency, "consistency",
+              "Of a whole table: each key once and resumable, or all rows at one moment.",
+              {"keys", "snapshot"})
       .TextSlot(&ExtractConfig::event_time, "event_time",
                 "The column that says when a row happened.")
       .Duration(&ExtractConfig::out_of_order, "out_of_order",
@@ -94,7 +98,6 @@ Spec<ExtractConfig> ExtractSpec() {
       .Duration(&ExtractConfig::every, "every", "The time between generated rows.")
       .Duration(&ExtractConfig::disorder, "disorder",
                 "How far a generated row's time may lie before its turn.")
-      .Reserved("consistency", "What an extract from a database promises.", "databases")
       .Reserved("pii", "Columns with personal data.", "security and metering");
   for (const char* key : {"topic", "stream", "group", "until"})
     spec.Reserved(key, "Streams.", "streams");

@@ -18,6 +18,7 @@ struct IncrementalConfig {
   Written cursor;                  // a column
   std::optional<Written> initial;  // where the first run starts; absent: from the beginning
   std::chrono::microseconds lookback{0};
+  Written key;  // tells rows with the same cursor apart; empty: such rows are taken together
 };
 
 struct ExtractConfig {
@@ -32,6 +33,7 @@ struct ExtractConfig {
   bool allow_empty = false;
   // databases
   Written table, query, interval;
+  std::string consistency;  // keys or snapshot; empty: the source chooses
   // streams
   Written event_time;
   std::chrono::microseconds out_of_order{0};

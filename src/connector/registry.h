@@ -55,6 +55,10 @@ struct Connector {
   std::function<std::string(const Node* connection, const LoadConfig& load,
                             const std::string& folder)>
       sink_key;
+  // Reaches the other end, changes nothing, and says what is there: "3 tables, 1.2 GB".
+  std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> probe;
+  // The DuckDB file behind the connection, for `sluice query`; none: it has none.
+  std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> duckdb_file;
 };
 
 using Connectors = std::vector<Connector>;

@@ -13,9 +13,14 @@ namespace sluice {
 namespace {
 
 std::vector<Command> Commands() {
-  return {CheckCommand(),       PlanCommand(),   RunCommand(),   CopyCommand(),
-          PreviewCommand(),     TestCommand(),   RunsCommand(),  LogsCommand(),
-          DeadLettersCommand(), ResyncCommand(), SchemaCommand()};
+  std::vector<Command> commands{InitCommand(),        CheckCommand(),       PlanCommand(),
+                                RunCommand(),         CopyCommand(),        PreviewCommand(),
+                                QueryCommand(),       TestCommand(),        RunsCommand(),
+                                LogsCommand(),        DeadLettersCommand(), ConnectorsCommand(),
+                                ConnectionsCommand(), DoctorCommand(),      FmtCommand(),
+                                SchemaCommand(),      ResyncCommand()};
+  commands.push_back(CompletionCommand(commands));
+  return commands;
 }
 
 // Where CLI11 puts what it parsed.

@@ -66,5 +66,13 @@ Command LogsCommand();
 Command DeadLettersCommand();
 Command ResyncCommand();
 Command SchemaCommand();
+Command FmtCommand();
+Command QueryCommand();
+Command ConnectorsCommand();
+Command ConnectionsCommand();
+Command DoctorCommand();
+Command InitCommand();
+// `others`: all other commands, whose words the shell completes.
+Command CompletionCommand(std::vector<Command> others);
 
 }  // namespace sluice

@@ -1,7 +1,6 @@
-// sluice runs and sluice logs: what the ledger remembers of past runs.
+// sluice runs: what the ledger remembers of past runs.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -62,34 +61,6 @@ Result<int> ShowRuns(const Invocation& invocation) {
   return kExitOk;
 }
 
-Result<int> ShowLogs(const Invocation& invocation) {
-  auto session = TRY(ProjectSession::Open(invocation));
-  Ledger* ledger = TRY(session->ledger());
-  RunId run{TRY(ReadNumber(invocation.Get("run"), "run"))};
-  std::vector<RunRow> runs = TRY(ledger->Runs({.pipeline = "", .status = "", .limit = 1'000'000}));
-  auto known =
-      std::find_if(runs.begin(), runs.end(), [&](const RunRow& row) { return row.id == run; });
-  if (known == runs.end())
-    return ConfigError({}, "no run has the number " + std::to_string(run.value) + ": sluice runs");
-  std::printf("run %lld of %s: %s, started %s\n", static_cast<long long>(run.value),
-              known->start.pipeline.c_str(), std::string(NameOf(known->end.status)).c_str(),
-              FormatInstant(known->start.started_at).c_str());
-  std::vector<std::vector<std::string>> steps;
-  for (const StepResult& step : TRY(ledger->Steps(run))) {
-    steps.push_back({step.step, step.verb, FormatCount(step.counts.in),
-                     FormatCount(step.counts.out), FormatCount(step.counts.rejected),
-                     FormatDuration(step.duration)});
-  }
-  if (!steps.empty())
-    std::fputs(FormatTable({"step", "verb", "in", "out", "rejected", "took"}, steps).c_str(),
-               stdout);
-  for (const LogRow& row : TRY(ledger->Logs(run))) {
-    std::printf("%s %-5s %s%s\n", FormatInstant(row.at).c_str(), row.level.c_str(),
-                row.step.empty() ? "" : (row.step + ": ").c_str(), row.message.c_str());
-  }
-  return kExitOk;
-}
-
 }  // namespace
 
 Command RunsCommand() {
@@ -103,15 +74,6 @@ Command RunsCommand() {
                       {"--status", "STATUS", "running, succeeded, partial, failed or cancelled"},
                       {"--limit", "N", "At most N runs (default 20)"}},
           .run = ShowRuns};
-}
-
-Command LogsCommand() {
-  return {.name = "logs",
-          .summary = "Show what a run did, step by step",
-          .example = "sluice logs 17",
-          .arguments = {{"run", "The run's number"}},
-          .options = {ProjectOption(), EnvOption()},
-          .run = ShowLogs};
 }
 
 }  // namespace sluice

@@ -97,7 +97,12 @@ Result<sql::Database*> ProjectSession::database() {
 Result<World> ProjectSession::world() {
   Ledger* ledger = TRY(this->ledger());
   sql::Database* database = TRY(this->database());
-  return World{*files_, *clock_, *database, *ledger, project_.folder, store_};
+  return World{*files_, *clock_, *database, *ledger, project_.folder, store_, secrets_.get()};
+}
+
+Result<ConnectorContext> ProjectSession::context() {
+  sql::Database* database = TRY(this->database());
+  return ConnectorContext{*files_, *database, *clock_, project_.folder, secrets_.get()};
 }
 
 Result<PlanRequest> ProjectSession::Request(const Invocation& invocation) {
@@ -121,7 +126,6 @@ Result<PlanRequest> ProjectSession::Request(const Invocation& invocation) {
 
 Result<Plan> ProjectSession::MakePlanOf(const PipelineFile& file, const PlanRequest& request,
                                         std::vector<Error>* errors) {
-  sql::Database* database = TRY(this->database());
   PlanRequest with_pins = request;
   // A check must not create a ledger; where there is one, the types that earlier runs pinned hold.
   if (files_->Exists(store_ + "/ledger.db")) {
@@ -130,7 +134,7 @@ Result<Plan> ProjectSession::MakePlanOf(const PipelineFile& file, const PlanRequ
       return ledger->Pinned(project_.name, name, step);
     };
   }
-  ConnectorContext context{*files_, *database, *clock_, project_.folder};
+  ConnectorContext context = TRY(this->context());
   return MakePlan(project_, file, with_pins, connectors_, verbs_, context, errors);
 }
 

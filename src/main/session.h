@@ -37,6 +37,7 @@ class ProjectSession {
   Result<Ledger*> ledger();           // opened at the first call
   Result<sql::Database*> database();  // opened at the first call
   Result<World> world();
+  Result<ConnectorContext> context();
 
   // Options shared by plan and run: --date --param --set --env.
   Result<PlanRequest> Request(const Invocation& invocation);
@@ -55,6 +56,7 @@ class ProjectSession {
   std::string store_;
   Connectors connectors_;
   Verbs verbs_;
+  std::unique_ptr<Secrets> secrets_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<sql::Database> database_;
   class Signals;

@@ -48,7 +48,7 @@ constexpr Reserved kVerbs[] = {
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
 constexpr Reserved kConnections[] = {
-    {"postgres", kDatabases}, {"mysql", kDatabases}, {"mariadb", kDatabases},
+    {"mysql", kDatabases}, {"mariadb", kDatabases},
     {"sqlite", kDatabases},   {"s3", kDatabases},    {"kafka", kStreams},
     {"redis", kStreams},      {"webhook", kApi},     {"event", kApi},
     {"http", kApi},           {"ledger", kChecks},   {"email", kScheduler},

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/text.h"
 #include "connector/duckdb/sink.h"
 #include "connector/duckdb/source.h"
 
@@ -47,6 +48,26 @@ Result<duckdb::DatabaseFile> FileOf(const Node* connection, const ConnectorConte
                               context.database);
 }
 
+// What is there, or that nothing is there yet and could be made.
+Result<std::string> Probe(const Node& connection, const ConnectorContext& context) {
+  duckdb::DatabaseFile file = TRY(FileOf(&connection, context));
+  const std::string path = FullPath(context.folder, file.shown());
+  if (!file.Exists()) {
+    const std::string folder = ParentFolder(path);
+    if (context.files.Exists(folder)) return std::string("no file yet; the first load creates it");
+    return RejectedError(
+        fmt::format("'{}': the folder '{}' does not exist; create it", file.shown(), folder));
+  }
+  const auto session = TRY(file.Open(sql::Access::kReadOnly));
+  const int64_t tables = TRY(duckdb::QueryNumber(
+      *session,
+      "SELECT count(*) FROM duckdb_tables() WHERE database_name = CAST($alias AS VARCHAR) AND NOT "
+      "starts_with(table_name, '_sluice')",
+      {duckdb::TextValue("alias", file.alias())}));
+  return fmt::format("{} table{}, {}", tables, tables == 1 ? "" : "s",
+                     FormatBytes(TRY(context.files.Facts(path)).size));
+}
+
 }  // namespace
 
 Connector DuckdbConnector() {
@@ -72,6 +93,11 @@ Connector DuckdbConnector() {
   connector.sink_key = [](const Node* connection, const LoadConfig&, const std::string& folder) {
     const auto config = ReadConfig(connection);
     return "duckdb:" + (config.ok() ? FullPath(folder, config->path) : std::string());
+  };
+  connector.probe = Probe;
+  connector.duckdb_file = [](const Node& connection,
+                             const ConnectorContext& context) -> Result<std::string> {
+    return FullPath(context.folder, TRY(FileOf(&connection, context)).shown());
   };
   return connector;
 }

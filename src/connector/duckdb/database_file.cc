@@ -12,29 +12,6 @@
 namespace sluice::duckdb {
 namespace {
 
-// `a."b.c".d` -> a, b.c, d; empty where a quote stays open or a part is empty.
-std::vector<std::string> SplitName(std::string_view text) {
-  std::vector<std::string> parts(1);
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') {
-      if (quoted && i + 1 < text.size() && text[i + 1] == '"') {
-        parts.back() += text[i++];
-      } else {
-        quoted = !quoted;
-      }
-    } else if (text[i] == '.' && !quoted) {
-      parts.emplace_back();
-    } else {
-      parts.back() += text[i];
-    }
-  }
-  for (const std::string& part : parts) {
-    if (part.empty()) return {};
-  }
-  return quoted ? std::vector<std::string>{} : parts;
-}
-
 // The same file gives the same alias in every process, so that plans of two runs can be compared.
 std::string AliasOf(const std::string& path) {
   std::string name = "file_";
@@ -48,19 +25,7 @@ std::string AliasOf(const std::string& path) {
 }  // namespace
 
 Result<TableName> ParseTableName(std::string_view text) {
-  const std::vector<std::string> parts = SplitName(text);
-  if (parts.empty() || parts.size() > 2) {
-    return ConfigError({},
-                       fmt::format("'{}' is not the name of a table; write 'name' or 'schema.name'",
-                                   EscapeControl(text)));
-  }
-  TableName table{.name = parts.back()};
-  if (parts.size() == 2) table.schema = parts[0];
-  if (StartsWith(ToLower(table.schema), "_sluice") || StartsWith(ToLower(table.name), "_sluice")) {
-    return ConfigError(
-        {}, fmt::format("'{}': names that begin with _sluice are reserved", EscapeControl(text)));
-  }
-  return table;
+  return sluice::ParseTableName(text, "main");
 }
 
 std::string Format(const TableName& table) {

@@ -11,19 +11,12 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "connector/table_name.h"
 #include "sql/database.h"
 
 namespace sluice::duckdb {
 
-struct TableName {
-  std::string schema = "main";
-  std::string name;
-
-  auto operator<=>(const TableName&) const = default;
-};
-
-// "orders", "shop.orders", "\"odd name\".t". kConfig for another shape and for names that are ours
-// (_sluice…).
+// "orders" is main.orders.
 Result<TableName> ParseTableName(std::string_view text);
 std::string Format(const TableName& table);  // "shop.orders"
 

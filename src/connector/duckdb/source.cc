@@ -254,6 +254,11 @@ Result<std::unique_ptr<Source>> MakeDuckdbSource(DatabaseFile file, ExtractReque
         config.interval.mark,
         "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
   }
+  if (config.incremental && !config.incremental->key.empty()) {
+    return ConfigError(config.incremental->key.mark,
+                       "'key' beside a cursor is for postgres; here rows with the same cursor are "
+                       "always read together");
+  }
   if (!config.interval.empty() && !request.interval) {
     return ConfigError(
         config.interval.mark,

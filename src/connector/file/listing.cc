@@ -91,11 +91,15 @@ Result<std::string> IdentityOf(Files& files, const ListedFile& file) {
 }
 
 Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFile>& files,
-                            const Mark& mark) {
+                            const Written& glob) {
+  const Mark& mark = glob.mark;
   if (word == "csv") return FileFormat::kCsv;
   if (word == "ndjson") return FileFormat::kNdjson;
   if (word == "parquet") return FileFormat::kParquet;
-  if (files.empty()) return FileFormat::kCsv;
+  if (files.empty()) {
+    auto named = ByExtension(glob.text, mark);
+    return named.ok() ? *named : FileFormat::kCsv;
+  }
   const FileFormat format = TRY(ByExtension(files[0].partition, mark));
   for (const ListedFile& file : files) {
     if (TRY(ByExtension(file.partition, mark)) == format) continue;

@@ -27,9 +27,9 @@ Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Writte
                                           const std::string& folder, bool allow_empty);
 // Reads size, time and edges: 16 hex digits.
 Result<std::string> IdentityOf(Files& files, const ListedFile& file);
-// `word`: csv, ndjson, parquet, or auto (by extension; all files must agree). An extension that is
-// not known: kConfig at `mark`.
+// `word`: csv, ndjson, parquet, or auto (by extension; all files must agree, and where there is
+// none the glob's own counts). An extension that is not known: kConfig at the glob.
 Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFile>& files,
-                            const Mark& mark);
+                            const Written& glob);
 
 }  // namespace sluice

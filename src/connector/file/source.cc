@@ -51,7 +51,17 @@ class FileSource final : public Source {
       : request_(std::move(request)), files_(files), folder_(std::move(folder)) {}
 
   Result<SourceShape> Describe(sql::Session& session, std::stop_token stop) override {
-    TRY(List());
+    Status listed = List();
+    // Of a plan: what is missing now may be there when it runs, and the run asks again.
+    const bool known =
+        !request_.config.columns.empty() || (request_.pinned && !request_.pinned->empty());
+    if (!listed.ok() && listed.error().kind == ErrorKind::kRejected) {
+      if (known) return ShapeToCome(session, stop);
+      Error missing = std::move(listed).error();
+      missing.message += "; declare columns: to plan without it";
+      return missing;
+    }
+    TRY(std::move(listed));
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
@@ -145,11 +155,22 @@ class FileSource final : public Source {
   }
 
  private:
+  Result<SourceShape> ShapeToCome(sql::Session& session, std::stop_token stop) {
+    const ExtractConfig& config = request_.config;
+    const FileFormat format = TRY(FormatOf(config.format, {}, config.path.front()));
+    SourceShape shape;
+    shape.schema = TRY(Columns(session, stop));
+    if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
+    shape.ordered = format == FileFormat::kNdjson;
+    shape.describe = fmt::format("no file yet, {}", NameOf(format));
+    return shape;
+  }
+
   Status List() {
     if (is_listed_) return Ok();
     const ExtractConfig& config = request_.config;
     listed_ = TRY(ListFiles(files_, config.path, folder_, config.allow_empty));
-    format_ = TRY(FormatOf(config.format, listed_, config.path.front().mark));
+    format_ = TRY(FormatOf(config.format, listed_, config.path.front()));
     is_listed_ = true;
     return Ok();
   }

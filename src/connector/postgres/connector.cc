@@ -1,0 +1,40 @@
+// See connector.h.
+#include "connector/postgres/connector.h"
+
+#include <fmt/format.h>
+
+#include "connector/postgres/sink.h"
+#include "connector/postgres/source.h"
+
+namespace sluice {
+
+Connector PostgresConnector() {
+  Connector connector;
+  connector.type = "postgres";
+  connector.summary = "Tables of a PostgreSQL database, read and written.";
+  connector.connection = postgres::SettingsSpec().facts();
+  connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
+  connector.load_keys = {"table", "key", "partition", "provenance", "renamed_from"};
+  connector.check = [](const Node& connection) -> Status {
+    TRY(postgres::ReadSettings(&connection));
+    return Ok();
+  };
+  connector.source = [](const Node* connection, ExtractRequest request,
+                        const ConnectorContext& context) -> Result<std::unique_ptr<Source>> {
+    return postgres::MakePostgresSource(TRY(postgres::ReadSettings(connection)), std::move(request),
+                                        context);
+  };
+  connector.sink = [](const Node* connection, const std::vector<Load>&,
+                      const ConnectorContext& context) -> Result<std::unique_ptr<Sink>> {
+    return std::unique_ptr<Sink>(
+        std::make_unique<postgres::PostgresSink>(TRY(postgres::ReadSettings(connection)), context));
+  };
+  connector.sink_key = [](const Node* connection, const LoadConfig&, const std::string&) {
+    const auto settings = postgres::ReadSettings(connection);
+    return settings.ok() ? fmt::format("postgres:{}/{}", settings->Shown(), settings->schema)
+                         : std::string("postgres:");
+  };
+  return connector;
+}
+
+}  // namespace sluice

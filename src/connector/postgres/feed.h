@@ -1,0 +1,34 @@
+// Rows of one range as blocks. DuckDB's workers read for themselves: each takes a connection that
+// nobody reads from, takes a block from it and gives it back, so one worker waits for the server
+// while another decodes.
+//
+// What columns are needed is known only when the first decoder is made; the COPY is sent after
+// that, and names no others.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connector/postgres/connection.h"
+#include "connector/postgres/copy_decoder.h"
+#include "sql/scan.h"
+
+namespace sluice::postgres {
+
+struct CopyPlan {
+  std::vector<DecodedColumn> columns;  // all that the range could give
+  std::string from;                    // what follows FROM
+  std::vector<std::string> pieces;     // conditions ("": none) that together are the range
+  std::string table;                   // for letters
+  int64_t readers = 1;
+  Encoding encoding = Encoding::kChecked;
+  // A connection for one reader, in its transaction where it needs one.
+  std::function<Result<std::unique_ptr<Connection>>(std::stop_token)> connect;
+};
+
+// The scan's schema, feed and decoder.
+std::shared_ptr<sql::Scan> MakeCopyScan(CopyPlan plan);
+
+}  // namespace sluice::postgres

@@ -1,0 +1,613 @@
+// See source.h.
+#include "connector/postgres/source.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "base/json_full.h"
+#include "base/text.h"
+#include "connector/postgres/feed.h"
+#include "connector/postgres/statement.h"
+#include "connector/table_name.h"
+
+namespace sluice::postgres {
+namespace {
+
+constexpr uint64_t kGuessedRowBytes = 100;
+constexpr int64_t kWorthSplitting = 200'000;  // keys of a range that several readers share
+constexpr int64_t kPiecesPerReader = 4;
+constexpr int64_t kBlocksPerPiece = 4096;  // pages of 8 KiB in a snapshot
+
+// What the rows of a range are in the order of: a primary key, or a cursor with its key.
+struct Walk {
+  std::vector<std::string> columns;
+  std::vector<std::string> types;  // as SQL writes them
+  bool starts_over = false;        // a later run reads all rows again
+
+  bool empty() const { return columns.empty(); }
+  std::string Columns() const {
+    std::vector<std::string> quoted;
+    for (const std::string& column : columns) quoted.push_back(QuoteIdentifier(column));
+    return "(" + Join(quoted, ", ") + ")";
+  }
+  std::string OrderBy(std::string_view direction) const {
+    std::vector<std::string> order;
+    for (const std::string& column : columns)
+      order.push_back(QuoteIdentifier(column) + std::string(direction));
+    return Join(order, ", ");
+  }
+  std::string Texts() const {
+    std::vector<std::string> texts;
+    for (const std::string& column : columns) texts.push_back(QuoteIdentifier(column) + "::text");
+    return Join(texts, ", ");
+  }
+};
+
+Result<std::vector<std::string>> ReadPosition(const std::string& text) {
+  const Json json = TRY(ParseJson(text));
+  std::vector<std::string> values;
+  for (const Json& value : json)
+    values.push_back(value.is_string() ? value.get<std::string>() : "");
+  return values;
+}
+std::string PositionText(const std::vector<Value>& values) {
+  Json json = Json::array();
+  for (const Value& value : values) json.push_back(value.value_or(""));
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<int64_t> WholeNumber(const std::string& text) {
+  int64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+class PostgresSource final : public Source {
+ public:
+  PostgresSource(Settings settings, ExtractRequest request, const ConnectorContext& context)
+      : settings_(std::move(settings)), request_(std::move(request)), context_(context) {}
+
+  Result<SourceShape> Describe(sql::Session&, std::stop_token stop) override {
+    TRY(Learn(stop));
+    SourceShape shape{.replay = Replay::kSameKeys};
+    for (const DecodedColumn& column : columns_)
+      shape.schema.push_back({column.name, column.read.type, false, ""});
+    shape.describe = fmt::format("{} of PostgreSQL {}{}", Named(), settings_.Shown(), Manner());
+    return shape;
+  }
+
+  Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
+                                      std::stop_token stop) override {
+    if (stop.stop_requested()) return CancelledError();
+    TRY(Learn(stop));
+    if (!walk_.empty()) return FreezeWalk(from, limits, std::move(stop));
+    Cut cut{.partition = Named(), .from = {}, .to = "end", .identity = {}};
+    if (!request_.config.interval.empty()) {
+      cut.from = FormatInstant(request_.interval->first);
+      cut.to = FormatInstant(request_.interval->second);
+      cut.identity = Identity(cut);
+    }
+    return std::optional<Range>(Range{.cuts = {cut}, .final = true});
+  }
+
+  Position After(const Position& from, const Range& range) const override {
+    Position after = from;
+    for (const Cut& cut : range.cuts) after[cut.partition] = cut.to;
+    // The next run reads the whole table again.
+    if (range.final && walk_.starts_over) after.erase(Named());
+    return after;
+  }
+
+  Result<Opened> Open(const Range& range, sql::Session&, std::stop_token stop) override {
+    TRY(Learn(stop));
+    CopyPlan plan{.columns = columns_,
+                  .from = relation_,
+                  .pieces = {},
+                  .table = Named(),
+                  .readers = settings_.readers,
+                  .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
+                  .connect = {}};
+    plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
+    const bool whole = walk_.empty() && request_.config.interval.empty();
+    for (const Cut& cut : range.cuts) {
+      for (std::string& piece : TRY(Pieces(cut, stop))) plan.pieces.push_back(std::move(piece));
+    }
+    if (whole && plan.pieces.size() > 1) TRY(ShareSnapshot(plan, stop));
+    Opened opened;
+    opened.scan = MakeCopyScan(std::move(plan));
+    return opened;
+  }
+
+ private:
+  Result<std::unique_ptr<Connection>> Fresh(std::stop_token stop) {
+    const Secret password = TRY(OpenSecret(context_, settings_.password));
+    return Connect(settings_, password, std::move(stop));
+  }
+
+  std::string Named() const {
+    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text)
+                                         : request_.config.table.text;
+  }
+  std::string Identity(const Cut& cut) const {
+    return fmt::format("{}:{} {}..{}", settings_.Shown(), Named(), cut.from, cut.to);
+  }
+  const Mark& Place() const {
+    return request_.config.table.empty() ? request_.config.query.mark : request_.config.table.mark;
+  }
+
+  // Connects and asks what the table is, once.
+  Status Learn(const std::stop_token& stop) {
+    if (connection_ && connection_->lost()) connection_.reset(), columns_.clear();
+    if (!columns_.empty()) return Ok();
+    if (!connection_) connection_ = TRY(Fresh(stop));
+    TRY(FindRelation());
+    auto all = ColumnsOf(*connection_, relation_, stop);
+    if (!all.ok()) {
+      return std::move(all)
+          .error()
+          .While(fmt::format("reading {} of {}", Named(), settings_.Shown()))
+          .At(Place());
+    }
+    table_columns_ = std::move(all).value();
+    TRY(ChooseColumns());
+    return ChooseWalk(stop);
+  }
+
+  Status FindRelation() {
+    const ExtractConfig& config = request_.config;
+    if (!config.query.empty()) {
+      std::string_view query = Trim(config.query.text);
+      while (EndsWith(query, ";")) query = Trim(query.substr(0, query.size() - 1));
+      relation_ = "(" + WithValues(std::string(query), request_.bound) + "\n) AS _query";
+      return Ok();
+    }
+    auto table = ParseTableName(config.table.text, settings_.schema);
+    if (!table.ok()) return std::move(table).error().At(config.table.mark);
+    table_ = *table;
+    relation_ = QuoteIdentifier(table_.schema) + "." + QuoteIdentifier(table_.name);
+    return Ok();
+  }
+
+  const TypedColumn* FindTyped(std::string_view name) const {
+    for (const TypedColumn& column : table_columns_) {
+      if (ToLower(column.name) == ToLower(name)) return &column;
+    }
+    return nullptr;
+  }
+
+  Error NoColumn(const Mark& mark, std::string_view key, const std::string& name) const {
+    std::vector<std::string> names;
+    for (const TypedColumn& column : table_columns_) names.push_back(column.name);
+    const auto nearest = Nearest(name, names);
+    return ConfigError(mark,
+                       fmt::format("{}{} of {} has no column '{}'; {}it has: {}", key, Named(),
+                                   settings_.Shown(), EscapeControl(name),
+                                   nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
+                                   Join(names, ", ")));
+  }
+
+  // All of the table's columns, or those that `columns` declares; a declared type is cast by the
+  // server.
+  Status ChooseColumns() {
+    columns_.clear();
+    if (request_.config.columns.empty()) {
+      for (const TypedColumn& column : table_columns_) {
+        if (column.name == kEpochColumn) continue;  // it means nothing to who reads it
+        const auto read = ToRead(column.type);
+        if (!read) return Unmapped(column);
+        columns_.push_back({column.name, *read});
+      }
+    }
+    for (const NamedWritten& wanted : request_.config.columns) {
+      const TypedColumn* column = FindTyped(wanted.name);
+      if (column == nullptr) return NoColumn(wanted.mark, "", wanted.name);
+      columns_.push_back({column->name, TRY(Declared(*column, wanted.value))});
+    }
+    if (columns_.empty())
+      return ConfigError(Place(),
+                         fmt::format("{} of {} has no columns", Named(), settings_.Shown()));
+    return RefuseTwins();
+  }
+
+  Status RefuseTwins() const {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        if (ToLower(columns_[i].name) != ToLower(columns_[j].name)) continue;
+        return ConfigError(
+            Place(), fmt::format("{} of {} has two columns '{}' and '{}', which are "
+                                 "one name here; rename one in a query",
+                                 Named(), settings_.Shown(), columns_[j].name, columns_[i].name));
+      }
+    }
+    return Ok();
+  }
+
+  Error Unmapped(const TypedColumn& column) const {
+    const std::string quoted = QuoteIdentifier(column.name);
+    return ConfigError(
+        Place(), fmt::format("column '{}' of {} is of the type {}, which is not mapped; read it as "
+                             "text with columns: {{ {}: varchar, … }}, or with a query that casts "
+                             "it: CAST({} AS text) AS {}",
+                             column.name, Named(), column.type.shown, column.name, quoted, quoted));
+  }
+
+  static Result<ReadAs> Declared(const TypedColumn& column, const Written& type) {
+    const auto own = ToRead(column.type);
+    if (type.empty()) {
+      if (own) return *own;
+      return ConfigError(type.mark,
+                         fmt::format("column '{}' is of the type {}, which is not mapped; "
+                                     "declare it as varchar",
+                                     column.name, column.type.shown));
+    }
+    // Through the canonical column type and back: the name as DuckDB writes it.
+    const std::string upper = Canonical(type.text);
+    if (own && own->type == upper) return *own;
+    const auto target = ColumnTypeFor(upper);
+    ReadAs read{.type = upper};
+    if (upper == "VARCHAR") {
+      read.fetch = Fetch::kText;
+      return read;
+    }
+    static constexpr std::array<std::pair<std::string_view, Wire>, 13> kWires{
+        {{"BOOLEAN", Wire::kBool},
+         {"SMALLINT", Wire::kInt2},
+         {"INTEGER", Wire::kInt4},
+         {"BIGINT", Wire::kInt8},
+         {"FLOAT", Wire::kFloat4},
+         {"DOUBLE", Wire::kFloat8},
+         {"DATE", Wire::kDate},
+         {"TIMESTAMP", Wire::kTimestamp},
+         {"TIMESTAMP WITH TIME ZONE", Wire::kTimestamp},
+         {"TIME", Wire::kTime},
+         {"INTERVAL", Wire::kInterval},
+         {"UUID", Wire::kUuid},
+         {"JSON", Wire::kBytes}}};
+    bool known = ReadDecimal(upper).has_value();
+    if (known) read.wire = Wire::kNumeric;
+    for (const auto& [name, wire] : kWires) {
+      if (name == upper) read.wire = wire, known = true;
+    }
+    if (!known || !target) {
+      return ConfigError(type.mark,
+                         fmt::format("column '{}': a {} is not read as {}; declare a plain type or "
+                                     "cast it in the pipeline",
+                                     column.name, column.type.shown, type.text));
+    }
+    read.cast = *target;
+    return read;
+  }
+
+  static std::string Canonical(const std::string& type) {
+    std::string upper;
+    for (const char c : Trim(type)) upper += static_cast<char>(std::toupper(c));
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAliases{
+        {{"BOOL", "BOOLEAN"},
+         {"INT", "INTEGER"},
+         {"INT2", "SMALLINT"},
+         {"INT4", "INTEGER"},
+         {"INT8", "BIGINT"},
+         {"LONG", "BIGINT"},
+         {"REAL", "FLOAT"},
+         {"FLOAT4", "FLOAT"},
+         {"FLOAT8", "DOUBLE"},
+         {"TEXT", "VARCHAR"},
+         {"STRING", "VARCHAR"},
+         {"DOUBLE PRECISION", "DOUBLE"},
+         {"DATETIME", "TIMESTAMP"},
+         {"TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"},
+         {"NUMERIC", "DECIMAL(18,3)"},
+         {"DECIMAL", "DECIMAL(18,3)"}}};
+    for (const auto& [alias, name] : kAliases) {
+      if (upper == alias) return std::string(name);
+    }
+    if (StartsWith(upper, "NUMERIC(")) upper = "DECIMAL" + upper.substr(7);
+    std::erase(upper, ReadDecimal(upper) ? ' ' : '\0');
+    return upper;
+  }
+
+  Status ChooseWalk(const std::stop_token& stop) {
+    walk_ = {};
+    const ExtractConfig& config = request_.config;
+    if (config.incremental) return WalkByCursor();
+    if (!config.interval.empty()) return CheckInterval();
+    if (config.table.empty() || config.consistency == "snapshot") {
+      if (config.consistency == "keys") {
+        return ConfigError(config.query.mark,
+                           "'consistency: keys' needs a table with a primary key, not a query");
+      }
+      return Ok();
+    }
+    const Answer keys = TRY(connection_->Run(
+        "SELECT a.attname FROM pg_catalog.pg_index i "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) "
+        "WHERE i.indrelid = to_regclass($1) AND i.indisprimary "
+        "ORDER BY array_position(i.indkey::int2[], a.attnum)",
+        {relation_}, stop));
+    for (const auto& row : keys.rows) TRY(AddToWalk(*row[0]));
+    walk_.starts_over = true;
+    if (!walk_.empty() || config.consistency.empty()) return Ok();
+    return ConfigError(
+        config.table.mark,
+        fmt::format("'consistency: keys' needs a primary key, and {} of {} has none; "
+                    "use consistency: snapshot",
+                    Named(), settings_.Shown()));
+  }
+
+  Status AddToWalk(const std::string& name) {
+    const TypedColumn* column = FindTyped(name);
+    if (column == nullptr) return InternalError("a primary key of an unknown column");
+    walk_.columns.push_back(column->name);
+    walk_.types.push_back(column->type.shown);
+    return Ok();
+  }
+
+  Status WalkByCursor() {
+    const IncrementalConfig& incremental = *request_.config.incremental;
+    if (FindTyped(incremental.cursor.text) == nullptr)
+      return NoColumn(incremental.cursor.mark, "incremental: ", incremental.cursor.text);
+    TRY(AddToWalk(incremental.cursor.text));
+    if (incremental.key.empty()) return Ok();
+    if (FindTyped(incremental.key.text) == nullptr)
+      return NoColumn(incremental.key.mark, "incremental: ", incremental.key.text);
+    return AddToWalk(incremental.key.text);
+  }
+
+  Status CheckInterval() const {
+    const Written& written = request_.config.interval;
+    const TypedColumn* column = FindTyped(written.text);
+    if (column == nullptr) return NoColumn(written.mark, "interval: ", written.text);
+    const std::string& type = column->type.name;
+    if (type == "date" || type == "timestamp" || type == "timestamptz") return Ok();
+    return ConfigError(written.mark,
+                       fmt::format("interval: '{}' is {}; it must be a date or a timestamp",
+                                   column->name, column->type.shown));
+  }
+
+  std::string Manner() const {
+    if (request_.config.incremental) return ", what is new by " + walk_.columns[0];
+    if (!request_.config.interval.empty())
+      return ", the interval of " + request_.config.interval.text;
+    if (walk_.empty()) return ", consistency: snapshot";
+    return ", consistency: keys, by " + Join(walk_.columns, ", ");
+  }
+
+  std::string Tuple(const std::vector<std::string>& values) const {
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < walk_.columns.size(); ++i) {
+      texts.push_back(fmt::format(
+          "CAST({} AS {})", QuoteLiteral(i < values.size() ? values[i] : ""), walk_.types[i]));
+    }
+    return "(" + Join(texts, ", ") + ")";
+  }
+
+  // Rows after a position of the walk; where it is empty, from the beginning.
+  Result<std::string> Beyond(const std::string& position) const {
+    if (!position.empty()) {
+      return walk_.Columns() + " > " + Tuple(TRY(ReadPosition(position)));
+    }
+    const auto& incremental = request_.config.incremental;
+    if (incremental && incremental->initial) {
+      return fmt::format("{} >= CAST({} AS {})", QuoteIdentifier(walk_.columns[0]),
+                         QuoteLiteral(incremental->initial->text), walk_.types[0]);
+    }
+    return std::string("true");
+  }
+
+  // As Beyond, and what a lookback reads again.
+  Result<std::string> Again(const std::string& position) const {
+    const auto& incremental = request_.config.incremental;
+    if (!incremental || incremental->lookback.count() == 0 || position.empty())
+      return Beyond(position);
+    const auto values = TRY(ReadPosition(position));
+    return fmt::format("{} > CAST({} AS {}) - INTERVAL '{} microseconds'",
+                       QuoteIdentifier(walk_.columns[0]), QuoteLiteral(values.at(0)),
+                       walk_.types[0], incremental->lookback.count());
+  }
+
+  Result<std::optional<Range>> FreezeWalk(const Position& from, const Limits& limits,
+                                          std::stop_token stop) {
+    if (request_.config.incremental) TRY(RefuseNulls(stop));
+    const auto found = from.find(Named());
+    Cut cut{.partition = Named(),
+            .from = found == from.end() ? "" : found->second,
+            .to = {},
+            .identity = {}};
+    const std::string fresh = TRY(Beyond(cut.from));
+    const uint64_t rows = TRY(RowLimit(limits, stop));
+    Answer end;
+    if (rows > 0) {
+      end = TRY(connection_->Run(
+          fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}", walk_.Texts(),
+                      relation_, fresh, walk_.OrderBy(""), rows - 1),
+          {}, stop));
+    }
+    bool final = end.rows.empty();
+    if (final) {
+      end =
+          TRY(connection_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
+                                           walk_.Texts(), relation_, fresh, walk_.OrderBy(" DESC")),
+                               {}, stop));
+    }
+    if (end.rows.empty()) {
+      // A run that went on and finds nothing more still has to end.
+      if (!walk_.starts_over || cut.from.empty()) return std::optional<Range>();
+      cut.to = cut.from;
+      return std::optional<Range>(Range{.cuts = {cut}, .final = true});
+    }
+    cut.to = PositionText(end.rows[0]);
+    if (!final) {
+      final = TRY(connection_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation_,
+                                               TRY(Beyond(cut.to))),
+                                   {}, stop))
+                  .rows.empty();
+    }
+    if (request_.config.incremental) cut.identity = Identity(cut);
+    return std::optional<Range>(Range{.cuts = {cut}, .final = final});
+  }
+
+  Result<uint64_t> RowLimit(const Limits& limits, const std::stop_token& stop) {
+    uint64_t rows = limits.rows;
+    if (limits.bytes > 0) {
+      uint64_t width = kGuessedRowBytes;
+      if (!request_.config.table.empty()) {
+        const auto known =
+            TRY(QueryNumber(*connection_,
+                            "SELECT (pg_relation_size(oid) / greatest(reltuples, 1))::bigint FROM "
+                            "pg_catalog.pg_class WHERE oid = to_regclass($1) AND reltuples > 0",
+                            {relation_}, stop));
+        if (known > 0) width = static_cast<uint64_t>(known);
+      }
+      const uint64_t by_bytes = std::max<uint64_t>(limits.bytes / width, 1);
+      rows = rows == 0 ? by_bytes : std::min(rows, by_bytes);
+    }
+    return rows;
+  }
+
+  Status RefuseNulls(const std::stop_token& stop) {
+    for (const std::string& column : walk_.columns) {
+      const int64_t nulls = TRY(QueryNumber(*connection_,
+                                            fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL",
+                                                        relation_, QuoteIdentifier(column)),
+                                            {}, stop));
+      if (nulls == 0) continue;
+      return RejectedError(
+                 fmt::format("{} rows of {} in {} have no '{}', so a cursor would never read them; "
+                             "give them one, or leave them out: query: SELECT * FROM … WHERE {} IS "
+                             "NOT NULL",
+                             nulls, Named(), settings_.Shown(), column, column))
+          .At(request_.config.incremental->cursor.mark);
+    }
+    return Ok();
+  }
+
+  // The conditions that together are the cut.
+  Result<std::vector<std::string>> Pieces(const Cut& cut, const std::stop_token& stop) {
+    if (!request_.config.interval.empty()) {
+      const std::string name = QuoteIdentifier(FindTyped(request_.config.interval.text)->name);
+      const bool zoned = FindTyped(request_.config.interval.text)->type.name == "timestamptz";
+      const auto at = [&](Micros time) {
+        return fmt::format("({}'1970-01-01 00:00:00+00' + INTERVAL '{} microseconds')",
+                           zoned ? "timestamptz " : "timestamp ", time.count());
+      };
+      return std::vector<std::string>{fmt::format("{0} >= {1} AND {0} < {2}", name,
+                                                  at(request_.interval->first),
+                                                  at(request_.interval->second))};
+    }
+    if (walk_.empty()) return SnapshotPieces(stop);
+    const std::string upper = walk_.Columns() + " <= " + Tuple(TRY(ReadPosition(cut.to)));
+    auto pieces = SplitKeys(cut);
+    if (!pieces.empty()) return pieces;
+    return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + upper};
+  }
+
+  // A long range of a number is shared among the readers.
+  std::vector<std::string> SplitKeys(const Cut& cut) const {
+    std::vector<std::string> pieces;
+    const bool number = walk_.columns.size() == 1 && !request_.config.incremental &&
+                        (walk_.types[0] == "bigint" || walk_.types[0] == "integer");
+    const auto to = ReadPosition(cut.to);
+    const auto from = cut.from.empty()
+                          ? Result<std::vector<std::string>>(std::vector<std::string>{"0"})
+                          : ReadPosition(cut.from);
+    if (!number || settings_.readers < 2 || !to.ok() || !from.ok()) return pieces;
+    const auto first = WholeNumber(from->at(0)), last = WholeNumber(to->at(0));
+    if (!first || !last || *first < 0 || *last - *first < kWorthSplitting) return pieces;
+    const int64_t count = settings_.readers * kPiecesPerReader;
+    const std::string name = QuoteIdentifier(walk_.columns[0]);
+    int64_t begin = *first;
+    for (int64_t i = 1; i <= count; ++i) {
+      const int64_t end = i == count ? *last : *first + (*last - *first) / count * i;
+      const std::string upper = fmt::format("{} <= {}", name, end);
+      // The first of all begins wherever the keys do.
+      pieces.push_back(
+          i == 1 && cut.from.empty() ? upper : fmt::format("{} > {} AND {}", name, begin, upper));
+      begin = end;
+    }
+    return pieces;
+  }
+
+  // Pages of a plain table; everything else is read by one.
+  Result<std::vector<std::string>> SnapshotPieces(const std::stop_token& stop) {
+    std::vector<std::string> pieces;
+    if (request_.config.table.empty() || settings_.readers < 2 || connection_->version() < 140000)
+      return std::vector<std::string>{""};
+    const int64_t pages = TRY(QueryNumber(
+        *connection_,
+        "SELECT pg_relation_size(c.oid) / 8192 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a "
+        "ON a.oid = c.relam WHERE c.oid = to_regclass($1) AND c.relkind = 'r' AND a.amname = "
+        "'heap'",
+        {relation_}, stop));
+    if (pages <= kBlocksPerPiece) return std::vector<std::string>{""};
+    for (int64_t page = 0; page < pages; page += kBlocksPerPiece) {
+      pieces.push_back(fmt::format("ctid >= '({},0)'::tid", page));
+      if (page + kBlocksPerPiece < pages)
+        pieces.back() += fmt::format(" AND ctid < '({},0)'::tid", page + kBlocksPerPiece);
+    }
+    return pieces;
+  }
+
+  // One connection holds the moment, the readers look at it.
+  Status ShareSnapshot(CopyPlan& plan, const std::stop_token& stop) {
+    std::shared_ptr<Connection> holder = TRY(Fresh(stop));
+    const Answer exported =
+        TRY(holder->Run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                        "SELECT pg_export_snapshot()",
+                        {}, stop));
+    const std::string snapshot = exported.rows.at(0).at(0).value_or("");
+    plan.connect = [this, holder,
+                    snapshot](std::stop_token token) -> Result<std::unique_ptr<Connection>> {
+      auto connection = TRY(Fresh(token));
+      TRY(connection->Run(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET "
+                                      "TRANSACTION SNAPSHOT {}",
+                                      QuoteLiteral(snapshot)),
+                          {}, token));
+      return connection;
+    };
+    return Ok();
+  }
+
+  const Settings settings_;
+  const ExtractRequest request_;
+  const ConnectorContext context_;
+  std::unique_ptr<Connection> connection_;
+  TableName table_;
+  std::string relation_;  // what follows FROM
+  std::vector<TypedColumn> table_columns_;
+  std::vector<DecodedColumn> columns_;
+  Walk walk_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> MakePostgresSource(Settings settings, ExtractRequest request,
+                                                   const ConnectorContext& context) {
+  const ExtractConfig& config = request.config;
+  if (config.table.empty() == config.query.empty()) {
+    return ConfigError(config.mark, fmt::format("extract from {} needs one of 'table' and 'query'",
+                                                settings.Shown()));
+  }
+  if (!config.interval.empty() && config.incremental) {
+    return ConfigError(
+        config.interval.mark,
+        "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
+  }
+  if (!config.consistency.empty() && (config.incremental || !config.interval.empty())) {
+    return ConfigError(config.mark,
+                       "'consistency' is about reading a whole table; with 'interval' or "
+                       "'incremental' the range itself says what is read");
+  }
+  if (!config.interval.empty() && !request.interval) {
+    return ConfigError(
+        config.interval.mark,
+        "'interval' needs a run over an interval: give the pipeline a schedule, or run "
+        "with --date");
+  }
+  return std::unique_ptr<Source>(
+      std::make_unique<PostgresSource>(std::move(settings), std::move(request), context));
+}
+
+}  // namespace sluice::postgres
