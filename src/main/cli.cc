@@ -13,12 +13,12 @@ namespace sluice {
 namespace {
 
 std::vector<Command> Commands() {
-  std::vector<Command> commands{InitCommand(),        CheckCommand(),       PlanCommand(),
-                                RunCommand(),         CopyCommand(),        PreviewCommand(),
-                                QueryCommand(),       TestCommand(),        RunsCommand(),
-                                LogsCommand(),        DeadLettersCommand(), ConnectorsCommand(),
-                                ConnectionsCommand(), DoctorCommand(),      FmtCommand(),
-                                SchemaCommand(),      ResyncCommand()};
+  std::vector<Command> commands{InitCommand(),       CheckCommand(),       PlanCommand(),
+                                RunCommand(),        BackfillCommand(),    CopyCommand(),
+                                PreviewCommand(),    QueryCommand(),       TestCommand(),
+                                RunsCommand(),       LogsCommand(),        DeadLettersCommand(),
+                                ConnectorsCommand(), ConnectionsCommand(), DoctorCommand(),
+                                FmtCommand(),        SchemaCommand(),      ResyncCommand()};
   commands.push_back(CompletionCommand(commands));
   return commands;
 }

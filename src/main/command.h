@@ -58,6 +58,7 @@ Option OutputOption();
 Command CheckCommand();
 Command PlanCommand();
 Command RunCommand();
+Command BackfillCommand();
 Command CopyCommand();
 Command PreviewCommand();
 Command TestCommand();

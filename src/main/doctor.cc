@@ -137,11 +137,11 @@ class Doctor {
 
   // Offline: only what the file itself says.
   Status Check(const std::string& path) {
-    const PipelineFile file = TRY(ReadPipeline(session_.files(), session_.project(), path));
+    const auto files = TRY(ReadPipelines(session_.files(), session_.project(), path));
     if (invocation_.Has("--offline")) return sluice::Ok();
     PlanRequest request = TRY(session_.Request(invocation_));
     request.preview = true;
-    TRY(session_.MakePlanOf(file, request));
+    for (const PipelineFile& file : files) TRY(session_.MakePlanOf(file, request));
     return sluice::Ok();
   }
 

@@ -39,6 +39,9 @@ Json PipelineKey(const std::string& key) {
   if (key == "description") return Text("What it is for.");
   if (key == "owner") return Text("Who answers for it.");
   if (key == "tags") return Texts("Words to find it by.");
+  if (key == "for_each")
+    return Typed("One pipeline per entry; {{ each.x }} is what the entry holds.",
+                 {"array", "string"});
   if (key == "params") return Typed("Values that each run may set: name -> type.", {"object"});
   if (key == "parallelism") return Number("Steps or requests at once.");
   if (key == "max_rejects")
