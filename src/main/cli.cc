@@ -17,8 +17,8 @@ std::vector<Command> Commands() {
                                 RunCommand(),         CopyCommand(),        PreviewCommand(),
                                 QueryCommand(),       TestCommand(),        RunsCommand(),
                                 LogsCommand(),        DeadLettersCommand(), ConnectorsCommand(),
-                                ConnectionsCommand(), DoctorCommand(),      FmtCommand(),
-                                SchemaCommand(),      ResyncCommand()};
+                                ConnectionsCommand(), SecretsCommand(),     DoctorCommand(),
+                                FmtCommand(),         SchemaCommand(),      ResyncCommand()};
   commands.push_back(CompletionCommand(commands));
   return commands;
 }

@@ -67,6 +67,7 @@ Command DeadLettersCommand();
 Command ResyncCommand();
 Command SchemaCommand();
 Command FmtCommand();
+Command SecretsCommand();
 Command QueryCommand();
 Command ConnectorsCommand();
 Command ConnectionsCommand();
