@@ -2,6 +2,7 @@
 #include "main/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -70,6 +71,14 @@ int Run(const Command& command, const Typed& typed) {
 }
 
 }  // namespace
+
+Result<int64_t> ReadNumber(const std::string& text, const std::string& what) {
+  int64_t number = 0;
+  const char* end = text.data() + text.size();
+  if (std::from_chars(text.data(), end, number).ptr != end || number < 1)
+    return ConfigError({}, what + " '" + text + "': a whole number from 1 is valid");
+  return number;
+}
 
 Option ProjectOption() {
   return {"--project", "FOLDER",

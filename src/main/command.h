@@ -50,6 +50,9 @@ struct Command {
   std::function<Result<int>(const Invocation&)> run;  // the exit code
 };
 
+// A whole number from 1, of the option or argument `what`.
+Result<int64_t> ReadNumber(const std::string& text, const std::string& what);
+
 // Options that most commands take.
 Option ProjectOption();
 Option EnvOption();
