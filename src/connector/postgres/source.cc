@@ -40,7 +40,9 @@ struct Walk {
   }
   std::string Texts() const {
     std::vector<std::string> texts;
-    for (const std::string& column : columns) texts.push_back(QuoteIdentifier(column) + "::text");
+    // Named otherwise: ORDER BY "id" would mean the text.
+    for (const std::string& column : columns)
+      texts.push_back(fmt::format("{}::text AS _sluice_{}", QuoteIdentifier(column), texts.size()));
     return Join(texts, ", ");
   }
 };
