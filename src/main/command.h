@@ -31,7 +31,7 @@ struct Invocation {
   std::map<std::string, std::vector<std::string>> values;  // option or argument name -> values
 
   bool Has(const std::string& name) const { return values.contains(name); }
-  std::string Get(const std::string& name, std::string otherwise = "") const {
+  std::string Get(const std::string& name, const std::string& otherwise = "") const {
     auto it = values.find(name);
     return it == values.end() || it->second.empty() ? otherwise : it->second.front();
   }

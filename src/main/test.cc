@@ -33,6 +33,7 @@ bool SpawnChild(const std::string& folder, const std::string& pipeline,
   for (const std::string& word : words)
     arguments.insert(arguments.end(), {"--word", word.starts_with("-") ? "=" + word : word});
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = 0;
@@ -68,6 +69,7 @@ class Tester {
 
   int Run(int jobs) {
     std::vector<std::jthread> workers;
+    workers.reserve(static_cast<size_t>(jobs));
     for (int i = 0; i < jobs; ++i) workers.emplace_back([this] { Work(); });
     workers.clear();
     if (skipped_ > 0)
