@@ -21,7 +21,7 @@ Connector FileConnector() {
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
     return MakeFileSource(std::move(request), context.files, context.folder);
   };
-  file.load_keys = {"path", "format", "compression", "renamed_from"};
+  file.load_keys = {"path", "format", "compression"};
   file.sink = [](const Node*, const std::vector<Load>& loads, const ConnectorContext& context) {
     return MakeFileSink(loads, context);
   };

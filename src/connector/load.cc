@@ -116,8 +116,8 @@ Spec<LoadConfig> LoadSpec() {
               "Compression of Parquet files; 'auto' is snappy.", {"auto", "snappy", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
-      .Text(&LoadConfig::renamed_from, "renamed_from",
-            "The lane this load had before its step or pipeline was renamed.")
+      .Reserved("renamed_from", "The lane this load had before its step or pipeline was renamed.",
+                "schema contracts")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
       .Reserved("compare", "Which columns decide whether a row has changed.",
                 "the width of a batch")

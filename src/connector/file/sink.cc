@@ -297,6 +297,10 @@ class FileSink final : public Sink {
     return std::unique_ptr<Landing>(std::move(landing));
   }
 
+  Status Prune(const Lane& lane, uint64_t keep, Needed needed) override {
+    return StoreOf(lane).Prune(keep, needed).While(fmt::format("pruning '{}'", place_.shown));
+  }
+
   Status Sweep(const Lane& lane, EpochId decided) override {
     ManifestStore store = StoreOf(lane);
     // Epochs that were only staged and that the decider does not know never were.
@@ -352,10 +356,13 @@ class FileSink final : public Sink {
   // Overwriting a folder: what was loaded there before goes once the new file is there.
   Status RemoveParts(FileLanding& landing) {
     if (!place_.file.empty()) return Ok();
-    for (const EpochId epoch : TRY(StoreOf(landing.lane()).Epochs())) {
-      for (const auto& [from, to] : TRY(StoreOf(landing.lane()).Read(epoch)).renames) {
-        if (files_.Exists(place_.folder + "/" + to)) landing.Remove(to);
-      }
+    const ManifestStore store = StoreOf(landing.lane());
+    std::vector<std::string> parts = TRY(store.OldParts());
+    for (const EpochId epoch : TRY(store.Epochs())) {
+      for (const auto& [from, to] : TRY(store.Read(epoch)).renames) parts.push_back(to);
+    }
+    for (std::string& part : parts) {
+      if (files_.Exists(store.Full(part))) landing.Remove(std::move(part));
     }
     return Ok();
   }

@@ -368,5 +368,27 @@ TEST_F(FileSinkTest, AManifestCannotReachOutsideTheFolder) {
   EXPECT_FALSE(ParseManifest("{}").ok());
 }
 
+TEST_F(FileSinkTest, PruningLeavesTheNewestAndForgetsNoFile) {
+  const Load load = MakeLoad("out/");
+  for (int i = 0; i < 5; ++i) DoLoad(load, Rows(i, i + 1));
+  const auto manifests = [&] {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_))
+      count += entry.path().extension() == ".json" ? 1 : 0;
+    return count;
+  };
+  auto sink = Make(load);
+  Must(sink->Prune(lane_, 2, Needed::kIdentities));
+  EXPECT_EQ(manifests(), 5u);  // each says what is loaded
+  Must(sink->Prune(lane_, 2, Needed::kNewest));
+  Must(sink->Prune(lane_, 2, Needed::kNewest));
+  EXPECT_EQ(manifests(), 2u);
+  EXPECT_EQ(Must(sink->Last(lane_))->epoch.value, 5);
+  EXPECT_EQ(Seen("out/*").size(), 5u);
+  // Who overwrites still finds the files whose manifests are gone.
+  DoLoad(MakeLoad("out/", Mode::kOverwrite), Rows(9, 10));
+  EXPECT_EQ(Seen("out/*"), Names{"out/part-6.parquet"});
+}
+
 }  // namespace
 }  // namespace sluice

@@ -45,6 +45,17 @@ Result<uint64_t> ByteOf(const std::string& text, uint64_t size) {
   return byte;
 }
 
+// Whole, or its last part: parts are loaded in their order.
+bool IsLoaded(const std::string& identity, const std::set<std::string>& loaded) {
+  if (loaded.contains(identity)) return true;
+  const std::string prefix = identity + "#";
+  for (auto part = loaded.lower_bound(prefix); part != loaded.end(); ++part) {
+    if (!StartsWith(*part, prefix)) return false;
+    if (EndsWith(*part, fmt::format("-{}", kEnd))) return true;
+  }
+  return false;
+}
+
 class FileSource final : public Source {
  public:
   FileSource(ExtractRequest request, Files& files, std::string folder)
@@ -98,6 +109,24 @@ class FileSource final : public Source {
     for (const Cut& cut : range.cuts)
       after[cut.partition] = PositionText(cut.to, WholeIdentity(cut));
     return after;
+  }
+
+  Position Kept(const Position& position) const override {
+    Position kept;
+    for (const auto& [partition, at] : position) {
+      if (ReadPosition(at).to != kEnd) kept[partition] = at;
+    }
+    return kept;
+  }
+
+  Result<Position> Resume(Position kept, const std::set<std::string>& loaded) override {
+    if (!List().ok()) return kept;  // Freeze says what is wrong
+    for (ListedFile& file : listed_) {
+      if (kept.contains(file.partition)) continue;
+      if (file.identity.empty()) file.identity = TRY(IdentityOf(files_, file));
+      if (IsLoaded(file.identity, loaded)) kept[file.partition] = PositionText(kEnd, file.identity);
+    }
+    return kept;
   }
 
   std::vector<std::string> Unfinished(const Position& position) const override {
