@@ -143,7 +143,7 @@ TEST_F(FileSinkTest, PathsThatSayNothingAreRefused) {
   Load zipped = MakeLoad("out.csv");
   zipped.compression = "zstd";
   EXPECT_EQ(refusal(zipped),
-            "p.yml:3:1: compression 'zstd' is for parquet, 'out.csv' is csv; leave it out");
+            "p.yml:3:1: 'out.csv' would be packed and not be named so; name it out.csv.zst");
 }
 
 TEST_F(FileSinkTest, AppendingToAFileThatIsThereIsRefused) {
