@@ -126,7 +126,10 @@ Json StepSchema(const Project& project, const Connectors& connectors, const Verb
   Json step = Closed(StepKeys(), StepKey);
   step["oneOf"] = Json::array();
   for (const std::string& verb : BuiltVerbs()) {
-    step["properties"][verb] = VerbSchema(verb, project, connectors, verbs);
+    // The whole mapping may come from for_each: extract: "{{ each.source }}".
+    const Json whole{{"type", "string"}, {"pattern", R"(\{\{)"}};
+    step["properties"][verb] = {
+        {"anyOf", Json::array({VerbSchema(verb, project, connectors, verbs), whole})}};
     step["oneOf"].push_back({{"required", {verb}}});
   }
   return step;
