@@ -100,7 +100,6 @@ TestServer::~TestServer() {
   if (pid > 0) {
     ::kill(pid, SIGQUIT);
     for (int i = 0; i < 500 && ::kill(pid, 0) == 0; ++i) ::usleep(10000);  // until it has ended
-    for (int i = 0; i < 500 && ::kill(pid, 0) == 0; ++i) ::usleep(10000);  // until it has ended
   }
   std::error_code none;
   fs::remove_all(folder_, none);

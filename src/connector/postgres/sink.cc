@@ -89,6 +89,7 @@ Status PostgresSink::PrepareTables(Connection& connection, const std::vector<Loa
     // Two runs that find the same table missing create it one after the other.
     TRY(Lock(connection, "table " + Quoted(name), stop));
     target = TRY(FindTarget(connection, name, stop));
+    TRY(EnsureSchema(connection, name.schema));
     for (const std::string& statement : TRY(PlanTarget(target, name, load)))
       TRY(connection.Run(statement, {}, stop));
   }

@@ -295,6 +295,24 @@ TEST_F(SinkTest, ATableThatVanishesInMidRunIsTold) {
             std::string::npos);
 }
 
+TEST_F(SinkTest, ARoleNeedsNoRightsBeyondItsSchema) {
+  Rows(
+      fmt::format("CREATE ROLE plain_{0} LOGIN PASSWORD 'secret'; CREATE SCHEMA own; CREATE SCHEMA "
+                  "_sluice_stage; GRANT ALL ON SCHEMA own, _sluice_stage TO plain_{0}",
+                  database_));
+  settings_.user.text = "plain_" + database_;
+  settings_.schema = "own";
+  sink_ = std::make_unique<PostgresSink>(settings_, Context());
+  auto landed = Write(LoadOf("t", Mode::kUpsert, kIdName, {"id"}), "SELECT 1 AS id, 'a' AS name");
+  ASSERT_TRUE(landed.ok()) << Format(landed.error());
+  EXPECT_EQ(One("SELECT id, name FROM own.t"), "1|a");
+  EXPECT_EQ(One("SELECT count(*) FROM own._sluice_epochs"), "1");
+  auto denied = Write(LoadOf("public.t", Mode::kAppend, kIdName), "SELECT 1 AS id, 'a' AS name");
+  ASSERT_FALSE(denied.ok());
+  EXPECT_EQ(denied.error().kind, ErrorKind::kRejected);
+  EXPECT_NE(denied.error().message.find("permission denied"), std::string::npos);
+}
+
 TEST_F(SinkTest, NoStageIsLeftBehind) {
   const Load load = LoadOf("t", Mode::kAppend, kIdName);
   ASSERT_TRUE(sink_->Prepare({load}, {}).ok());
