@@ -465,10 +465,9 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
   for (const OpenLanding& open : landings) {
     for (size_t i = 0; open.landing != nullptr && i < open.loads.size(); ++i) {
       const PlannedLoad& load = flow_.loads[open.loads[i]];
-      relation::Text text = TRY(relation::Render(load.rows, Options(open.landing->session()),
-                                                 load.load.order.empty()
-                                                     ? relation::Hidden::kLeaveOut
-                                                     : relation::Hidden::kKeep));
+      relation::Text text = TRY(relation::Render(
+          load.rows, Options(open.landing->session()),
+          load.load.order.empty() ? relation::Hidden::kLeaveOut : relation::Hidden::kKeep));
       Landed landed = TRY(
           open.landing->Write(i, text.sql, ToSql(text.bound), stop)
               .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));

@@ -20,8 +20,7 @@ Result<sql::Rows> Preview(const Plan& plan, World& world, const std::string& ste
   for (const auto& stage : plan.stages) {
     const Flow* flow = std::get_if<Flow>(&stage);
     if (flow == nullptr || !flow->rows.contains(step)) continue;
-    ConnectorContext context{world.files, world.database, world.clock, world.folder,
-                             world.secrets};
+    ConnectorContext context{world.files, world.database, world.clock, world.folder, world.secrets};
     auto work = TRY(world.database.Connect());
     std::map<std::string, std::unique_ptr<Source>> sources;
     std::map<std::string, Mover::Input> inputs;
