@@ -20,8 +20,7 @@ Result<sql::Rows> Preview(const Plan& plan, World& world, const std::string& ste
   for (const auto& stage : plan.stages) {
     const Flow* flow = std::get_if<Flow>(&stage);
     if (flow == nullptr || !flow->rows.contains(step)) continue;
-    ConnectorContext context{world.files, world.database, world.clock, world.folder,
-                             world.secrets};
+    ConnectorContext context{world.files, world.database, world.clock, world.folder, world.secrets};
     auto work = TRY(world.database.Connect());
     std::map<std::string, std::unique_ptr<Source>> sources;
     std::map<std::string, Mover::Input> inputs;
@@ -37,7 +36,10 @@ Result<sql::Rows> Preview(const Plan& plan, World& world, const std::string& ste
       sources[extract.step] = std::move(source);
     }
     RunOptions options;
-    Mover mover(plan, *flow, world, options, *work);
+    Programs programs(world.database);
+    TRY(programs.Open(*flow));
+    TRY(programs.Ready(stop));
+    Mover mover(plan, *flow, world, options, *work, programs);
     return mover.Peek(inputs, flow->rows.at(step), limit, stop);
   }
   return InternalError(fmt::format("step '{}' gives no rows", step));

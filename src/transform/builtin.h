@@ -13,5 +13,6 @@ Verb JoinVerb();
 Verb SqlVerb();
 Verb DedupeVerb();
 Verb WindowVerb();
+Verb FunctionVerb();
 
 }  // namespace sluice
