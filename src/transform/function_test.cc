@@ -144,12 +144,10 @@ TEST_F(FunctionTest, HandsEachRowOverOnceWhateverStandsAround) {
   EXPECT_EQ(run.asked, 5000u);
   EXPECT_EQ(run.rows.size(), 2500u);
   EXPECT_EQ(run.gone["even filtered"], 2500u);
-  step = Step("aggregate", R"({"select": {"n": "count(*)"
-}
-})", {step}, "count");
+  step = Step("aggregate", R"x({"select": {"n": "count(*)"}})x", {step}, "count");
   run = Fused(step.rows);
-EXPECT_EQ(run.asked, 5000u);
-EXPECT_EQ(run.rows, std::vector<std::string>{"2500"});
+  EXPECT_EQ(run.asked, 5000u);
+  EXPECT_EQ(run.rows, std::vector<std::string>{"2500"});
 }
 
 TEST_F(FunctionTest, ChangesItsFingerprintWithItsText) {

@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::seconds kStartTime{60};  // to import what it imports
 constexpr std::chrono::seconds kSilence{2};     // of a command that holds its answers back
 constexpr std::chrono::seconds kParting{1};
+constexpr std::chrono::milliseconds kGlance{100};
 constexpr uint64_t kToTheEnd = std::numeric_limits<uint64_t>::max();
 constexpr size_t kShownRow = 200;
 constexpr size_t kShownComplaints = 2000;
@@ -23,6 +24,7 @@ constexpr size_t kShownComplaints = 2000;
 // The last lines, at most so many bytes.
 std::string Last(std::string_view text) {
   text = Trim(text);
+  if (text.empty()) return "";
   if (text.size() > kShownComplaints) {
     text.remove_prefix(text.size() - kShownComplaints);
     text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
@@ -95,8 +97,9 @@ Status ProgramPool::Ready(const std::stop_token& stop) {
 // Null where each batch has a process of its own.
 Result<ProgramPool::ChildPointer> ProgramPool::Borrow(const std::stop_token& stop) {
   MutexLock lock(mutex_);
-  returned_.wait(mutex_, stop,
-                 [this] { return broken_.has_value() || !idle_.empty() || (once_ && away_ < processes_); });
+  returned_.wait(mutex_, stop, [this] {
+    return broken_.has_value() || !idle_.empty() || (once_ && away_ < processes_);
+  });
   if (stop.stop_requested()) return CancelledError();
   // Which of the waiting threads DuckDB hears first does not matter then.
   if (broken_) return *broken_;
@@ -133,7 +136,7 @@ Status ProgramPool::AskKept(const Asked& asked, ChildPointer& child, std::vector
                             const std::stop_token& stop) {
   const uint64_t rows = asked.starts.size();
   const size_t from = into.size();
-  if (child->HasWritten()) return TooMany(rows, *child);
+  if (child->HasWritten()) return Unasked(*child);
   Child::Answer answer =
       TRY(child->Say({.say = asked.text,
                       .lines = rows,
@@ -172,6 +175,21 @@ Error ProgramPool::TooMany(uint64_t rows, Child& child) const {
                 fmt::format("wrote more than the {} that {} row(s) ask for; it must write exactly "
                             "one line for each line that it reads, and several rows as an array",
                             rows == 1 ? "line" : "lines", rows),
+                child);
+}
+
+Error ProgramPool::Unasked(Child& child, std::string_view said) const {
+  std::vector<char> more;
+  if (said.empty()) {
+    const auto ignored = child.Say({.say = {}, .lines = 1, .timeout = kGlance}, more, {});
+    (void)ignored;
+    said = {more.data(), more.size()};
+  }
+  said = said.substr(0, std::min(said.find('\n'), kShownRow));
+  return Broken(ErrorKind::kRejected,
+                fmt::format("wrote what nobody asked for: '{}'; it must write exactly one line for "
+                            "each line that it reads, and anything else to stderr",
+                            EscapeControl(said)),
                 child);
 }
 
@@ -226,12 +244,12 @@ Status ProgramPool::Rest(Then then, const std::stop_token& stop) {
     children = std::exchange(idle_, {});
   }
   for (ChildPointer& child : children) {
-    if (child->HasWritten()) return TooMany(2, *child);
+    if (child->HasWritten()) return Unasked(*child);
     if (then == Then::kGoesOn || program_->IsPython()) continue;
     std::vector<char> left;
     child->CloseInput();
     TRY(child->Say({.say = {}, .lines = 1, .timeout = kParting}, left, stop));
-    if (!left.empty()) return TooMany(2, *child);
+    if (!left.empty()) return Unasked(*child, {left.data(), left.size()});
   }
   if (then == Then::kIsOver) return Ok();
   MutexLock lock(mutex_);

@@ -51,6 +51,7 @@ class ProgramPool {  // any thread
   Status Judge(const Asked& asked, Child::Answer answer, Child& child);
   Error Broken(ErrorKind kind, const std::string& what, Child& child) const;
   Error TooMany(uint64_t rows, Child& child) const;
+  Error Unasked(Child& child, std::string_view said = {}) const;
   std::string RowAt(const Asked& asked, uint64_t row) const;
 
   const std::shared_ptr<const relation::Program> program_;

@@ -19,7 +19,8 @@ constexpr size_t kPadding = 64;
 
 std::string Shown(std::string_view text) {
   std::string shown(text.substr(0, kShownBytes));
-  while (!shown.empty() && shown.size() < text.size() && !ValidUtf8(shown)) shown.pop_back();
+  // Not in the middle of a character, if it is one.
+  for (int i = 0; i < 3 && shown.size() < text.size() && !ValidUtf8(shown); ++i) shown.pop_back();
   return EscapeControl(shown) + (shown.size() < text.size() ? "…" : "");
 }
 

@@ -131,13 +131,19 @@ def fewer_rows(project):
 
 def more_rows(project):
     pipeline(project, "command: [sed, -u, p]")
-    fails(project, "'sed -u p' wrote more than the lines that", "several rows as an array")
+    fails(project, "'sed -u p' wrote ", "exactly one line for each line that it reads")
+
+
+def a_banner(project):
+    project.write("functions/g.py", "import sys\nprint('Welcome', flush=True)\nfor line in sys.stdin:\n  print(line, end='', flush=True)\n")
+    pipeline(project, "command: [python3, functions/g.py]")
+    fails(project, "step 'odd'", "'python3 functions/g.py' wrote")
 
 
 def more_rows_at_the_end(project):
     project.write("functions/g.py", "import sys\nfor line in sys.stdin:\n  print(line, end='', flush=True)\nprint('{}')\n")
     pipeline(project, "command: [python3, functions/g.py]")
-    fails(project, "wrote more than the lines that")
+    fails(project, "wrote what nobody asked for: '{}'")
 
 
 def a_command_that_does_not_flush(project):
@@ -156,19 +162,19 @@ def a_huge_line(project):
 
 def an_endless_line(project):
     pipeline(project, "command: [cat, /dev/zero]")
-    fails(project, "step 'odd'", "wrote a line of more than 16.8 MB")
+    fails(project, "step 'odd'", "'cat /dev/zero' wrote ")
 
 
 def too_many_lines(project):
     pipeline(project, "command: [yes, 'null']")
-    fails(project, "wrote more than the lines that")
+    fails(project, "step 'odd'", "'yes null' wrote ")
 
 
 def a_memory_bomb(project):
     pipeline(project, PYTHON, "held = []\ndef f(row):\n  while True: held.append(bytearray(64 << 20))\n")
     code, peak = project.peak_bytes("run", "p")
     expect_equal(code, 1, "exit code")
-    expect(peak < 400 << 20, f"sluice itself had {peak >> 20} MB")
+    expect(peak < 2 << 30, f"one of the two had {peak >> 20} MB")
     fails(project, "step 'odd'", "MemoryError")
 
 
@@ -283,7 +289,7 @@ def preview_and_plan(project):
 
 
 TESTS = [crash, exits, crash_is_retried, hang, hang_that_ignores_signals_and_forks, a_command_that_never_answers, garbage,
-         binary_garbage, early_close, closes_at_once, fewer_rows, more_rows, more_rows_at_the_end, a_command_that_does_not_flush,
+         binary_garbage, early_close, closes_at_once, fewer_rows, more_rows, a_banner, more_rows_at_the_end, a_command_that_does_not_flush,
          a_huge_line, an_endless_line, too_many_lines, a_memory_bomb, a_cpu_and_file_bomb, full_pipes, sees_nothing,
          secrets_stay_out_of_errors, cancelled, killed, no_python, import_that_fails, import_that_exits,
          what_runs_is_what_was_planned, preview_and_plan]
