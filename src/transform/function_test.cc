@@ -111,7 +111,7 @@ TEST_F(FunctionTest, GivesBackEveryTypeExactly) {
       -9223372036854775808 AS a, 18446744073709551615::UBIGINT AS b, 0.1::FLOAT AS c, 1e300 AS d,
       '-123456789012345678.123456789'::DECIMAL(38,9) AS e, DATE '0044-03-15' AS f,
       TIMESTAMP '1969-12-31 23:59:59.999999' AS g, TIME '23:59:59.5' AS h, INTERVAL '1 month 3 days' AS i,
-      true AS j, [1, NULL, 3] AS k, {'x': 1, 'y': 'q"'} AS l, '{"a": [1.50]}'::JSON AS m,
+      true AS j, [1, NULL, 3] AS k, {'x': 1, 'y': 'q"'} AS l, '{"a":[15]}'::JSON AS m,
       uuid '00000000-0000-0000-0000-00000000000a' AS n, TIMESTAMPTZ '2026-01-02 03:04:05+00' AS o,
       'x'::ENUM('x', 'y') AS p, MAP {'k': 2} AS q, 5e-324 AS r, 1::TINYINT AS s)");
   Execute("INSERT INTO t (a) VALUES (NULL)");
@@ -122,6 +122,12 @@ TEST_F(FunctionTest, GivesBackEveryTypeExactly) {
     EXPECT_TRUE(run.diverted.empty()) << run.diverted.at(0).message;
     EXPECT_EQ(Format(step.rows->schema), Format(Table("t").rows->schema));
   }
+}
+
+TEST_F(FunctionTest, HandsOverJsonOfManyLines) {
+  Execute("CREATE TABLE t AS SELECT CAST('{\"a\":' || chr(10) || '[1.50]}' AS JSON) AS j");
+  StepInput step = Step("function", R"({"command": ["cat"]})", {Table("t")}, "f");
+  EXPECT_EQ(Fused(step.rows).rows, std::vector<std::string>{"{\"a\": [1.50]}"});
 }
 
 TEST_F(FunctionTest, CarriesNullsAcrossManyVectors) {

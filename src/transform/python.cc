@@ -17,7 +17,7 @@ constexpr const char* kPython = "python3";
 constexpr std::chrono::seconds kCheckTime{30};
 
 constexpr const char* kLoop = R"PY(
-import io, json, linecache, os, sys, types
+import gc, io, json, linecache, os, sys, types
 
 def plain(value):
     for name in ('isoformat', 'tolist'):
@@ -29,6 +29,17 @@ def plain(value):
 
 encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False,
                           separators=(',', ':'), default=plain).encode
+
+# The encoder that encode() would make anew for each row; private, so only where it does the same.
+try:
+    pieces = json.encoder.c_make_encoder(None, plain, json.encoder.encode_basestring, None, ':', ',',
+                                         False, False, False)
+    if ''.join(pieces({'a': [1, None]}, 0)) != '{"a":[1,null]}':
+        raise ValueError
+    def text_of(row, join=''.join, pieces=pieces):
+        return join(pieces(row, 0))
+except Exception:
+    text_of = encode
 
 def refusal(text):
     return json.dumps({'_sluice_error': text[:2000]}).encode()
@@ -45,10 +56,6 @@ def told(error, path):
     return '%s (%s:%d)' % (text, path, line) if line else text
 
 def answer_of(value):
-    if type(value) is dict:
-        return encode(value).encode()
-    if value is None:
-        return b'null'
     if isinstance(value, dict):
         return encode(dict(value)).encode()
     if isinstance(value, (list, tuple, types.GeneratorType)):
@@ -61,25 +68,36 @@ def answer_of(value):
     return refusal('the function returned a %s; it returns a dict, a list of dicts or None'
                    % type(value).__name__)
 
-def answer(function, row, path):
-    try:
-        value = function(row)
-        if isinstance(value, types.GeneratorType):
-            value = list(value)
-    except MemoryError:
-        raise
-    except Exception as error:
-        return refusal(told(error, path))
-    try:
-        return answer_of(value)
-    except MemoryError:
-        raise
-    except ValueError as error:
-        if 'JSON' in str(error):
-            return refusal('the function returned NaN or an infinite number; return None instead')
-        return refusal('the function returned a value that is no row: %s' % error)
-    except Exception as error:
-        return refusal('the function returned a value that is no row: %s' % error)
+def misfit(error):
+    if isinstance(error, ValueError) and 'JSON' in str(error):
+        return refusal('the function returned NaN or an infinite number; return None instead')
+    return refusal('the function returned a value that is no row: %s' % error)
+
+def answers_of(function, rows, path):
+    answers = []
+    add = answers.append
+    for row in rows:
+        try:
+            value = function(row)
+            if type(value) is not dict and isinstance(value, types.GeneratorType):
+                value = list(value)
+        except MemoryError:
+            raise
+        except Exception as error:
+            add(refusal(told(error, path)))
+            continue
+        try:
+            if type(value) is dict:
+                add(text_of(value).encode())
+            elif value is None:
+                add(b'null')
+            else:
+                add(answer_of(value))
+        except MemoryError:
+            raise
+        except Exception as error:
+            add(misfit(error))
+    return b'\n'.join(answers)
 
 def main():
     rows = io.open(os.dup(0), 'rb', buffering=1 << 20)
@@ -87,6 +105,7 @@ def main():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    gc.set_threshold(50_000, 20, 50)  # a batch makes thousands of dicts, and drops them all
     opening = json.loads(rows.readline())
     path, source = opening['path'], opening['source']
     module = types.ModuleType('function')
@@ -103,7 +122,8 @@ def main():
     answers.write(b'"ready"\n')
     answers.flush()
     for line in rows:
-        answers.write(b'\n'.join([answer(function, row, path) for row in json.loads(line)]) + b'\n')
+        answers.write(answers_of(function, json.loads(line), path))
+        answers.write(b'\n')
         answers.flush()
 
 main()
