@@ -1,6 +1,6 @@
 # The verbs of the repository. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build quick test crash demo bench lint fmt docs clean
+.PHONY: help build quick test crash demo bench bench-db lint fmt docs clean
 
 JOBS ?= $(shell nproc)
 N ?= 200
@@ -12,6 +12,7 @@ help:
 	@echo "make crash     kill it N times (make crash N=1000) and compare what was loaded"
 	@echo "make demo      load 3 million flights and a dirty list of movies into DuckDB files"
 	@echo "make bench     measure it beside raw DuckDB and print one table"
+	@echo "make bench-db  measure it on PostgreSQL beside psql's COPY"
 	@echo "make lint      format, tidy, clang's thread safety, clang-tidy on changed files"
 	@echo "make fmt       format every source file"
 	@echo "make docs      check the links and the generated parts of the documents"
@@ -39,6 +40,10 @@ demo: build
 
 bench: build
 	@bench/run
+
+bench-db: build
+	@scripts/setup test
+	@bench/run_db
 
 lint:
 	@scripts/setup lint

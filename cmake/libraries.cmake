@@ -12,6 +12,8 @@ find_package(PostgreSQL REQUIRED)
 find_package(date REQUIRED)
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 
 # yaml-cpp named its target without a namespace until 0.8.

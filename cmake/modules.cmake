@@ -9,7 +9,7 @@ set(SLUICE_MODULES
 set(SLUICE_USES_base spdlog::spdlog PkgConfig::sodium Threads::Threads)
 set(SLUICE_USES_calendar date::date date::date-tz)
 set(SLUICE_USES_sql duckdb)
-set(SLUICE_USES_format simdjson::simdjson)
+set(SLUICE_USES_format simdjson::simdjson PkgConfig::zstd ZLIB::ZLIB)
 set(SLUICE_USES_connector PostgreSQL::PostgreSQL)
 set(SLUICE_USES_ledger SQLite::SQLite3)
 set(SLUICE_USES_pipeline yaml-cpp::yaml-cpp)

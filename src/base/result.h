@@ -43,6 +43,7 @@ struct [[nodiscard]] Error {
   std::string message;  // context in the gerund first, remedy last; no trailing newline
   Mark mark;            // where the user has to look; file may be empty
   std::chrono::milliseconds retry_after{0};  // what the outside world asked us to wait
+  bool contended = false;  // kTransient: another run of ours wrote the same at the same time
 
   // Puts context before the message: Error("refused").While("opening 'a.csv'") is "opening 'a.csv':
   // refused".

@@ -14,14 +14,15 @@ namespace {
 Connector FileConnector() {
   Connector file;
   file.type = "file";
-  file.summary = "Files of this machine: CSV, NDJSON, Parquet.";
+  file.summary = "Files of this machine: CSV, NDJSON, JSON, Parquet; text packed too.";
   file.built_in = true;
-  file.extract_keys = {"path",         "format",     "allow_empty", "event_time",
+  file.extract_keys = {"path",         "format",     "allow_empty", "records",  "delimiter",
+                       "quote",        "header",     "skip",        "encoding", "event_time",
                        "out_of_order", "idle_after", "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
     return MakeFileSource(std::move(request), context.files, context.folder);
   };
-  file.load_keys = {"path", "format", "compression", "renamed_from"};
+  file.load_keys = {"path", "format", "compression"};
   file.sink = [](const Node*, const std::vector<Load>& loads, const ConnectorContext& context) {
     return MakeFileSink(loads, context);
   };

@@ -26,20 +26,26 @@ Spec<IncrementalConfig> IncrementalSpec() {
 
 Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
   config.format = TRY(ReadWritten(node, field)).text;
-  for (const char* known : {"auto", "csv", "ndjson", "parquet"}) {
+  for (const char* known : {"auto", "csv", "ndjson", "json", "parquet"}) {
     if (config.format == known) return Ok();
   }
-  for (const char* later :
-       {"json", "avro", "jsonl.gz", "gzip", "tsv", "orc", "xml", "xlsx", "excel"}) {
+  for (const char* later : {"avro", "orc", "xml", "xlsx", "excel"}) {
     if (config.format != later) continue;
     return ConfigError(
         node.mark,
         fmt::format(
-            "format '{}' is not built yet: comes with the width; today: csv, ndjson, parquet",
+            "format '{}' is not built yet: comes with the width; today: csv, ndjson, json, parquet",
             config.format));
   }
-  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "parquet"}));
+  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "parquet"}));
   return Ok();
+}
+
+Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string& field) {
+  config.delimiter = TRY(ReadWritten(node, field)).text;
+  if (config.delimiter == "\\t" || config.delimiter == "\t") config.delimiter = "tab";
+  if (config.delimiter == "tab" || config.delimiter.size() == 1) return Ok();
+  return WrongShape(node, field, "one character, or tab");
 }
 
 }  // namespace
@@ -64,9 +70,23 @@ Spec<ExtractConfig> ExtractSpec() {
       .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText,
             "text, or list of texts")
       .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice,
-            "auto, csv, ndjson or parquet", ReadFormat)
+            "auto, csv, ndjson, json or parquet", ReadFormat)
       .Flag(&ExtractConfig::allow_empty, "allow_empty",
             "Whether no file at all is an empty input and no error.")
+      .TextSlot(&ExtractConfig::records, "records",
+                "Where the list of records is in a JSON document: data.items; without it the "
+                "document is the list.")
+      .Read("delimiter", "What separates the values of a CSV; without it seen from the file.",
+            Slot::kText, "one character, or tab", ReadDelimiter)
+      .Choice(&ExtractConfig::quote, "quote", "What quotes the values of a CSV.",
+              {"double", "single", "none"})
+      .Choice(&ExtractConfig::header, "header",
+              "Whether the first line of a CSV names its columns; without it seen from the file.",
+              {"on", "off"})
+      .Integer(&ExtractConfig::skip, "skip", "Lines of a CSV before its header.")
+      .Choice(&ExtractConfig::encoding, "encoding",
+              "How the characters of a CSV are written; without it UTF-8, or what its mark says.",
+              {"utf-8", "latin-1", "utf-16"})
       .TextSlot(&ExtractConfig::table, "table", "The table to read.")
       .TextSlot(&ExtractConfig::query, "query", "A SELECT that the database runs.")
       .TextSlot(&ExtractConfig::interval, "interval",
@@ -101,7 +121,7 @@ Spec<ExtractConfig> ExtractSpec() {
       .Reserved("pii", "Columns with personal data.", "security and metering");
   for (const char* key : {"topic", "stream", "group", "until"})
     spec.Reserved(key, "Streams.", "streams");
-  for (const char* key : {"method", "params", "headers", "body", "records", "pagination"}) {
+  for (const char* key : {"method", "params", "headers", "body", "pagination"}) {
     spec.Reserved(key, "HTTP.", "API workflows");
   }
   return spec;

@@ -31,6 +31,9 @@ struct ExtractConfig {
   std::vector<Written> path;  // globs
   std::string format = "auto";
   bool allow_empty = false;
+  Written records;                                 // JSON: the dotted path to the list of records
+  std::string delimiter, quote, header, encoding;  // CSV; empty: sniffed
+  int64_t skip = 0;                                // CSV: lines before the header
   // databases
   Written table, query, interval;
   std::string consistency;  // keys or snapshot; empty: the source chooses

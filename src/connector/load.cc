@@ -113,11 +113,13 @@ Spec<LoadConfig> LoadSpec() {
               "Format of the files; 'auto' goes by the path's extension.",
               {"auto", "csv", "ndjson", "parquet"})
       .Choice(&LoadConfig::compression, "compression",
-              "Compression of Parquet files; 'auto' is snappy.", {"auto", "snappy", "zstd", "none"})
+              "Compression of the files; 'auto' goes by the path's extension, and is snappy for "
+              "Parquet.",
+              {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
-      .Text(&LoadConfig::renamed_from, "renamed_from",
-            "The lane this load had before its step or pipeline was renamed.")
+      .Reserved("renamed_from", "The lane this load had before its step or pipeline was renamed.",
+                "schema contracts")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
       .Reserved("compare", "Which columns decide whether a row has changed.",
                 "the width of a batch")

@@ -26,7 +26,6 @@ struct LoadConfig {
       partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
-  std::string renamed_from;
 };
 
 Spec<LoadConfig> LoadSpec();

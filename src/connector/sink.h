@@ -58,6 +58,10 @@ class Landing {  // the driver's thread
   virtual Status Commit(const EpochRecord& record) = 0;
 };
 
+// Which of a lane's old records are still needed: those whose identities tell what is loaded, or,
+// where positions only go forward, none.
+enum class Needed : uint8_t { kIdentities, kNewest };
+
 struct LoadedRange {
   std::string identity, fingerprint;
   EpochId epoch;
@@ -86,6 +90,9 @@ class Sink {  // the driver's thread
                                                    std::optional<EpochId> number,
                                                    std::vector<Landed>& landed,
                                                    std::stop_token stop) = 0;
+  // Forgets published epochs but the newest `keep` and those that are `needed`. Repeatable; never
+  // the last one.
+  virtual Status Prune(const Lane& /*lane*/, uint64_t /*keep*/, Needed) { return Ok(); }
   // Takes away what a run that was killed left of this lane after `decided`; rolls a decided
   // manifest forward. Idempotent.
   virtual Status Sweep(const Lane& lane, EpochId decided) = 0;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -64,6 +65,12 @@ class Source {
                                               std::stop_token stop) = 0;
   // Where the next range starts once this one is decided.
   virtual Position After(const Position& from, const Range& range) const = 0;
+  // What of a position a record must hold: without what `loaded` identities say anyway. Resume puts
+  // that back, so that a record does not grow with all that was ever read.
+  virtual Position Kept(const Position& position) const { return position; }
+  virtual Result<Position> Resume(Position kept, const std::set<std::string>& /*loaded*/) {
+    return kept;
+  }
   // The partitions that have rows after `position`, of a source with order and an end: until each
   // of them has shown its first row event time stands still, because a row that is on time in its
   // own partition is never late.

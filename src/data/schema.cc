@@ -102,9 +102,11 @@ Physical PhysicalOf(std::string_view type) {
 std::optional<DecimalShape> ReadDecimal(std::string_view type) {
   DecimalShape decimal;
   const std::string text(Trim(type));
-  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)", &decimal.width, &decimal.scale) == 2)
-    return decimal;
-  return std::nullopt;
+  int end = 0;  // DECIMAL(4,1)[] is none
+  if (std::sscanf(text.c_str(), "DECIMAL(%d,%d)%n", &decimal.width, &decimal.scale, &end) < 2 ||
+      static_cast<size_t>(end) != text.size())
+    return std::nullopt;
+  return decimal;
 }
 
 Physical NativeOf(std::string_view type) {

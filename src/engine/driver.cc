@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/watch.h"
 
 namespace sluice {
 
@@ -15,10 +16,6 @@ namespace {
 constexpr uint64_t kEpochBytes = uint64_t{1} << 30;  // of a bounded row-wise flow
 constexpr uint64_t kStreamEpochRows = 50'000;        // of an endless one, under lag
 constexpr Micros kStreamLinger{10'000};
-
-std::string StatePath(const World& world, const Plan& plan) {
-  return world.store + "/state/" + plan.pipeline + ".duckdb";
-}
 
 bool HaveIdentities(const std::map<std::string, Range>& ranges) {
   bool any = false;
@@ -85,112 +82,13 @@ Limits Driver::EpochLimits() const {
   return limits;
 }
 
-Status Driver::OpenEnds(std::stop_token stop) {
-  ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
-                           world_.secrets};
-  work_ = TRY(world_.database.Connect());
-  TRY(programs_.Open(flow_));
-  sources_.clear();
+Position Driver::KeptPosition(const Epoch& epoch) const {
+  Position kept;
   for (const PlannedExtract& extract : flow_.extracts) {
-    ExtractRequest request = extract.request;
-    if (!extract.shape.guessed.empty()) request.pinned = extract.shape.guessed;
-    auto source = TRY(extract.connector->source(extract.connection, std::move(request), context));
-    TRY(source->Describe(*work_, stop).While(fmt::format("reading step '{}'", extract.step)));
-    sources_[extract.step] = std::move(source);
+    const Position own = sources_.at(extract.step)->Kept(PositionOf(epoch.position, extract.step));
+    for (const auto& [partition, at] : own) kept[PartitionKey(extract.step, partition)] = at;
   }
-  sinks_.clear();
-  for (const PlannedSink& planned : flow_.sinks) {
-    PlacedSink placed;
-    for (size_t i = 0; i < flow_.loads.size(); ++i) {
-      if (flow_.loads[i].sink != planned.key) continue;
-      placed.loads.push_back(i);
-      placed.specs.push_back(flow_.loads[i].load);
-    }
-    placed.sink = TRY(planned.connector->sink(planned.connection, placed.specs, context));
-    TRY(placed.sink->Prepare(placed.specs, stop).While(fmt::format("preparing {}", planned.name)));
-    sinks_.push_back(std::move(placed));
-  }
-  if (!flow_.keyed_step.empty()) {
-    TRY(world_.files.MakeFolders(world_.store + "/state"));
-    state_ =
-        TRY(StateStore::Open(world_.database, StatePath(world_, plan_), lane_, flow_.keyed_step));
-    std::optional<Micros> idle;
-    if (flow_.endless) idle = flow_.extracts.at(0).request.config.idle_after;
-    watermarks_.emplace(idle);
-  }
-  return Ok();
-}
-
-Status Driver::RefuseRestored(int64_t decided, int64_t noted) const {
-  return RejectedError(fmt::format(
-      "'{}' knows epoch {} of {} as its last, but this project's ledger knows epoch {}: the "
-      "destination was restored from a backup or its "
-      "_sluice_epochs was dropped. Nothing was loaded. To go on from epoch {}: sluice resync {}",
-      flow_.sinks.at(0).name, decided, flow_.id, noted, decided, plan_.pipeline));
-}
-
-Result<Start> Driver::AskAndSweep() {
-  for (PlacedSink& placed : sinks_) placed.last = TRY(placed.sink->Last(lane_));
-  last_ = sinks_.empty() ? std::nullopt : sinks_[0].last;
-  std::string decider;
-  std::optional<EpochRecord> noted = TRY(world_.ledger.Last(lane_, &decider));
-  int64_t decided = last_ ? last_->epoch.value : 0;
-  int64_t ledger = noted ? noted->epoch.value : 0;
-  if (noted && !decider.empty() && decider != flow_.sinks.at(0).name) {
-    return RejectedError(
-        fmt::format("'{}' decided {} until epoch {}, but now '{}' decides, which knows epoch {}: "
-                    "load into '{}' again, or go on from what '{}' holds with: "
-                    "sluice resync {}",
-                    decider, flow_.id, ledger, flow_.sinks[0].name, decided, decider,
-                    flow_.sinks[0].name, plan_.pipeline));
-  }
-  bool lane_has_state = state_ != nullptr && last_ && !last_->final;
-  Start start = Recover(decided, ledger, state_ ? state_->last().value : 0, lane_has_state);
-  if (start == Start::kRefuseRestored) return RefuseRestored(decided, ledger).error();
-  if (start == Start::kRefuseStateLost) {
-    return RejectedError(
-        fmt::format("'{}' knows epoch {} of {}, but the state file {} knows epoch {}: it was "
-                    "deleted or is older. Nothing was loaded. Put the file back, or start "
-                    "over with: sluice run {} --again",
-                    flow_.sinks[0].name, decided, flow_.id, StatePath(world_, plan_),
-                    state_->last().value, plan_.pipeline));
-  }
-  for (PlacedSink& placed : sinks_)
-    TRY(placed.sink->Sweep(lane_, placed.last ? placed.last->epoch : EpochId{0}));
-  TRY(world_.ledger.DropHeld(lane_, EpochId{decided}));
-  if (state_) TRY(state_->TakeBack(EpochId{decided}));
-  if (start == Start::kSettleFirst) TRY(Settle(*last_));
-  return start;
-}
-
-Result<Start> Driver::Open(std::stop_token stop) {
-  state_now_ = EpochState::kSettle;
-  TRY(OpenEnds(stop));
-  Start start = TRY(AskAndSweep());
-  loaded_.clear();
-  again_pending_ = options_.again && epochs_in_lane_ == 0;
-  if (again_pending_) {
-    std::set<EpochId> epochs;
-    for (const LoadedRange& range : TRY(sinks_[0].sink->Loaded(lane_))) epochs.insert(range.epoch);
-    take_back_.assign(epochs.begin(), epochs.end());
-  } else if (last_) {
-    for (const LoadedRange& range : TRY(sinks_[0].sink->Loaded(lane_))) {
-      if (!range.identity.empty()) loaded_.insert(range.identity);
-    }
-    if (last_->fingerprint != flow_.fingerprint && epochs_in_lane_ == 0) {
-      outcome_.notes.push_back(
-          fmt::format("what {} computes has changed since its last load; rows that are loaded stay "
-                      "as they are (--again loads them anew)",
-                      flow_.id));
-    }
-  }
-  if (watermarks_ && Continues()) {
-    for (const auto& [partition, watermark] : last_->watermarks)
-      watermarks_->Raise(partition, watermark, world_.clock.Steady());
-    watermarks_->Start(last_->fired);
-  }
-  Tell(Milestone::kRecovered);
-  return start;
+  return kept;
 }
 
 // Takes out cuts that an epoch of this lane has already read. False: nothing is left of it.
@@ -234,7 +132,7 @@ Result<std::optional<Driver::Epoch>> Driver::Freeze(std::stop_token stop) {
   Enter(EpochState::kFreeze);
   Epoch epoch;
   bool fresh = !last_ || again_pending_;
-  Position from = fresh || flow_.reach == Reach::kWhole ? Position{} : last_->position;
+  Position from = fresh || flow_.reach == Reach::kWhole ? Position{} : position_;
   if (flow_.needs_intent && !again_pending_) {
     auto intent = TRY(world_.ledger.Intent(lane_));
     if (intent && intent->first.value == (last_ ? last_->epoch.value : 0))
@@ -320,7 +218,7 @@ EpochRecord Driver::RecordOf(EpochId number, const Epoch& epoch, const Moved& mo
           .run = run_,
           .fingerprint = flow_.fingerprint,
           .ranges = epoch.ranges,
-          .position = epoch.position,
+          .position = KeptPosition(epoch),
           .watermarks = moved.watermarks,
           .fired = moved.fired,
           .books = moved.books,
@@ -443,8 +341,15 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   };
   TRY(programs_.Ready(stop));
   Mover mover(plan_, flow_, world_, options_, *work_, programs_);
-  Moved moved = TRY(mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime, joined,
-                               state_.get(), stop));
+  std::vector<sql::Session*> sessions{work_.get()};
+  for (const auto& landing : landings) {
+    if (landing) sessions.push_back(&landing->session());
+  }
+  auto watched = std::make_unique<Watch>(options_.observer, flow_.id, std::move(sessions));
+  Result<Moved> done = mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime,
+                                  joined, state_.get(), stop);
+  watched.reset();
+  Moved moved = TRY(std::move(done));
   TRY(programs_.Rest(epoch.final ? ProgramPool::Then::kIsOver : ProgramPool::Then::kGoesOn, stop));
   TRY(CheckRejects(moved, epoch));
   Tell(Milestone::kMoved);
@@ -455,6 +360,7 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   TRY(Hold(moved, number, landings, record, stop));
   TRY(Decide(*landings[0], record));
   last_ = record;
+  position_ = epoch.position;
   Enter(EpochState::kSettle);
   for (const auto& [step, counts] : moved.books) outcome_.books[step] += counts;
   outcome_.letters += moved.letters.size();
@@ -469,117 +375,6 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   }
   if (options_.observer) options_.observer->OnDecided(flow_.id, record, rows, bytes);
   return Settle(record);
-}
-
-Status Driver::Hold(const Moved& moved, EpochId number,
-                    const std::vector<std::unique_ptr<Landing>>& landings, EpochRecord& record,
-                    std::stop_token stop) {
-  Enter(EpochState::kHold);
-  if (!moved.letters.empty()) {
-    TRY(world_.ledger.HoldLetters(lane_, number, run_, plan_.revision, world_.clock.Now(),
-                                  moved.letters));
-  }
-  Tell(Milestone::kLettersHeld);
-  if (state_) {
-    TRY(state_->Hold(number, moved.fired, moved.state, stop));
-    Tell(Milestone::kStateCommitted);
-  }
-  for (size_t i = 1; i < landings.size(); ++i) {
-    if (!landings[i]) continue;
-    TRY(landings[i]->Commit(record).While(fmt::format("committing into {}", flow_.sinks[i].name)));
-    sinks_[i].last = record;
-    Tell(Milestone::kFollowerCommitted);
-  }
-  return Ok();
-}
-
-// Never interrupted. Where the answer is lost the record is asked, and what it decided is put in
-// place: nothing is called loaded that a reader cannot see.
-Status Driver::Decide(Landing& landing, const EpochRecord& record) {
-  Enter(EpochState::kDecide);
-  Tell(Milestone::kDeciding);
-  Status committed = landing.Commit(record);
-  if (!committed.ok() && committed.error().kind == ErrorKind::kUnsettled) {
-    std::optional<EpochRecord> found =
-        TRY(sinks_[0].sink->Last(lane_).While("asking whether the epoch was committed"));
-    if (!found || found->epoch != record.epoch || found->run != record.run)
-      committed =
-          TransientError(committed.error().message + " (the record says that it did not happen)");
-    else if (sinks_[0].sink->Sweep(lane_, record.epoch).ok())
-      committed = Ok();
-  }
-  TRY(std::move(committed).While(fmt::format("committing into {}", flow_.sinks[0].name)));
-  sinks_[0].last = record;
-  Tell(Milestone::kDecided);
-  return Ok();
-}
-
-Status Driver::Settle(const EpochRecord& record) {
-  TRY(world_.ledger.NoteSettled(record, flow_.sinks.at(0).name));
-  Tell(Milestone::kNoted);
-  for (const auto& [step, range] : record.ranges) {
-    auto source = sources_.find(step);
-    if (source != sources_.end()) TRY(source->second->Release(range));
-  }
-  if (state_) TRY(state_->DropDead(record.fired));
-  Tell(Milestone::kReleased);
-  return Ok();
-}
-
-Status Driver::CheckPublished(const std::string& load, uint64_t rows) const {
-  auto staged = last_->books.find(load);
-  if (staged == last_->books.end() || staged->second.in == rows) return Ok();
-  return InternalError(
-      fmt::format("the books do not balance: load '{}' staged {} rows and published {}", load,
-                  staged->second.in, rows));
-}
-
-Status Driver::PublishStaged(std::stop_token stop) {
-  Enter(EpochState::kFreeze);
-  Enter(EpochState::kMove);
-  EpochRecord record = *last_;
-  record.run = run_;
-  record.fence = lease_.fence;
-  record.published = true;
-  std::vector<std::unique_ptr<Landing>> landings;
-  uint64_t rows = 0;
-  for (size_t i = 0; i < sinks_.size(); ++i) {
-    PlacedSink& placed = sinks_[i];
-    bool has_it = i > 0 && placed.last && placed.last->published &&
-                  placed.last->epoch.value > last_->epoch.value;
-    if (has_it) {
-      landings.push_back(nullptr);
-      continue;
-    }
-    std::vector<Landed> landed;
-    landings.push_back(
-        TRY(placed.sink
-                ->Publish(lane_, placed.specs,
-                          i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
-                .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
-    for (size_t k = 0; k < landed.size(); ++k) {
-      TRY(CheckPublished(outcome_.loads[placed.loads[k]].step, landed[k].rows));
-      outcome_.loads[placed.loads[k]].landed += landed[k];
-      rows += landed[k].rows;
-    }
-  }
-  Tell(Milestone::kMoved);
-  record.epoch = landings[0]->epoch();
-  Enter(EpochState::kHold);
-  for (size_t i = 1; i < landings.size(); ++i) {
-    if (!landings[i]) continue;
-    TRY(landings[i]->Commit(record).While(fmt::format("committing into {}", flow_.sinks[i].name)));
-    sinks_[i].last = record;
-    Tell(Milestone::kFollowerCommitted);
-  }
-  if (state_) TRY(state_->Hold(record.epoch, record.fired, {}, stop));
-  TRY(Decide(*landings[0], record));
-  last_ = record;
-  Enter(EpochState::kSettle);
-  if (options_.observer) options_.observer->OnDecided(flow_.id, record, rows, 0);
-  TRY(Settle(record));
-  ended_ = true;
-  return Ok();
 }
 
 }  // namespace sluice

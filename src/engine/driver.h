@@ -62,6 +62,7 @@ class Driver {
 
   Status OpenEnds(std::stop_token stop);
   Result<Start> AskAndSweep();
+  std::string ResyncHint() const;
   Status RefuseRestored(int64_t decided, int64_t noted) const;
   Result<std::optional<Epoch>> Freeze(std::stop_token stop);
   Result<std::optional<Range>> FreezeOne(const PlannedExtract& extract, Position& position,
@@ -76,6 +77,9 @@ class Driver {
               std::stop_token stop);
   Status Decide(Landing& landing, const EpochRecord& record);
   Status Settle(const EpochRecord& record);
+  Status ResumePositions();
+  Position KeptPosition(const Epoch& epoch) const;
+  Status Prune(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
   Books Waiting() const;
   Status CheckPublished(const std::string& load, uint64_t rows) const;
@@ -100,6 +104,7 @@ class Driver {
   Programs programs_;
   std::optional<WatermarkJoin> watermarks_;
   std::optional<EpochRecord> last_;  // of the decider in this lane
+  Position position_;                // after it, whole
   std::set<std::string> loaded_;     // identities that the lane's epochs have read
   std::vector<EpochId> take_back_;   // --again: epochs whose rows the first epoch takes away
   bool again_pending_ = false;

@@ -435,7 +435,7 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
   for (const StepFacts& facts : plan_.steps) {
     if (std::find(flow_.steps.begin(), flow_.steps.end(), facts.name) == flow_.steps.end())
       continue;
-    bool partial = facts.verb == "sql" || facts.verb == "join";
+    bool partial = facts.verb == "sql" || facts.verb == "join" || facts.verb == "lookup";
     steps.push_back({facts.name, facts.from, facts.restarts, partial, facts.verb == "function"});
   }
   BookKeeper books(std::move(steps));

@@ -14,6 +14,10 @@ namespace sluice {
 
 namespace {
 
+constexpr RetryPolicy kTurns{.attempts = 1000,
+                             .delay = std::chrono::milliseconds(5),
+                             .max_delay = std::chrono::milliseconds(500)};
+
 class Runner {
  public:
   Runner(const Plan& plan, World& world, const RunOptions& options, std::stop_token stop)
@@ -129,15 +133,17 @@ class Runner {
                                        "step '{}')",
                                        FormatDuration(tries.timeout), tries.timeout_of));
       }
-      bool again = done.error().kind == ErrorKind::kTransient && tried < tries.retry.attempts &&
+      // Runs of ours that met in one table take turns; that is no failure of anything.
+      const RetryPolicy& retry = done.error().contended ? kTurns : tries.retry;
+      bool again = done.error().kind == ErrorKind::kTransient && tried < retry.attempts &&
                    !stop_.stop_requested();
       if (!again) return done;
-      auto wait =
-          DelayAfter(tries.retry, tried, options_.random ? options_.random() : 0.5, done.error());
-      world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", what,
-                             fmt::format("try {} of {} failed: {}", tried, tries.retry.attempts,
-                                         Format(done.error()))});
-      if (options_.observer) options_.observer->OnRetry(what, done.error(), tried, wait);
+      auto wait = DelayAfter(retry, tried, options_.random ? options_.random() : 0.5, done.error());
+      world_.ledger.NoteLog(
+          {outcome_.run, world_.clock.Now(), done.error().contended ? "info" : "warn", what,
+           fmt::format("try {} of {} failed: {}", tried, retry.attempts, Format(done.error()))});
+      if (options_.observer && !done.error().contended)
+        options_.observer->OnRetry(what, done.error(), tried, wait);
       world_.clock.Wait(wait, stop_);
     }
   }

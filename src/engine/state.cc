@@ -13,6 +13,8 @@ namespace sluice {
 
 namespace {
 
+// Of a lane in this file. One is undecided at most; the others only tell how it came.
+constexpr int kRememberedEpochs = 16;
 constexpr uint64_t kSegmentRows =
     1'000'000;  // a segment that is full takes no more, so that it can die
 
@@ -50,15 +52,21 @@ Result<std::unique_ptr<StateStore>> StateStore::Open(sql::Database& database,
 
 Status StateStore::Load() {
   TRY(session_->Execute(
-      fmt::format("CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, epoch BIGINT, fired BIGINT);"
-                  "CREATE TABLE IF NOT EXISTS {} (lane VARCHAR, name VARCHAR, kind INTEGER)",
+      fmt::format("CREATE TABLE IF NOT EXISTS {0} (lane VARCHAR, epoch BIGINT, fired BIGINT, rows "
+                  "BIGINT);"
+                  "ALTER TABLE {0} ADD COLUMN IF NOT EXISTS rows BIGINT;"
+                  "CREATE TABLE IF NOT EXISTS {1} (lane VARCHAR, name VARCHAR, kind INTEGER)",
                   Name("_sluice_epochs"), Name("_sluice_segments"))));
   sql::Bound lane{"lane", "VARCHAR", lane_};
   sql::Rows last = TRY(session_->Query(
-      fmt::format("SELECT coalesce(max(epoch), 0) FROM {} WHERE lane = CAST($lane AS VARCHAR)",
+      fmt::format("SELECT epoch, rows FROM {} WHERE lane = CAST($lane AS VARCHAR) ORDER BY epoch "
+                  "DESC LIMIT 1",
                   Name("_sluice_epochs")),
       {lane}));
-  last_ = EpochId{ToNumber(last.rows.at(0).at(0))};
+  last_ = EpochId{last.rows.empty() ? 0 : ToNumber(last.rows[0][0])};
+  left_ = std::nullopt;
+  if (!last.rows.empty() && !last.rows[0][1].null)
+    left_ = static_cast<uint64_t>(ToNumber(last.rows[0][1]));
   segments_.clear();
   sql::Rows known = TRY(
       session_->Query(fmt::format("SELECT name, kind FROM {} WHERE lane = CAST($lane AS VARCHAR) "
@@ -85,6 +93,16 @@ Status StateStore::TakeBack(EpochId decided) {
     text += fmt::format("DELETE FROM {} WHERE _epoch > {};", Name(segment.table), decided.value);
   TRY(session_->Execute(text + "COMMIT").While("taking back state of an undecided epoch"));
   return Load();
+}
+
+Status StateStore::Check() const {
+  uint64_t rows = 0;
+  for (const Segment& segment : segments_) rows += segment.rows;
+  if (!left_ || *left_ == rows) return Ok();
+  return RejectedError(
+      fmt::format("it holds {} rows, but epoch {} left {}: rows were taken out of "
+                  "it or put into it by something else",
+                  rows, last_.value, *left_));
 }
 
 std::string StateStore::Live(StateKind kind, const Schema& columns, Micros fired) const {
@@ -140,8 +158,14 @@ Result<std::vector<uint64_t>> StateStore::Hold(EpochId epoch, Micros fired,
       }
       added.push_back(rows);
     }
-    TRY(session_->Execute(fmt::format("INSERT INTO {} VALUES ({}, {}, {})", Name("_sluice_epochs"),
-                                      QuoteLiteral(lane_), epoch.value, fired.count())));
+    uint64_t left = 0;
+    for (const Segment& segment : segments) left += segment.rows;
+    TRY(session_->Execute(fmt::format(
+        "INSERT INTO {0} VALUES ({1}, {2}, {3}, {4});"
+        "DELETE FROM {0} WHERE lane = {1} AND epoch <= (SELECT epoch FROM {0} WHERE lane = {1} "
+        "ORDER BY epoch DESC LIMIT 1 OFFSET {5})",
+        Name("_sluice_epochs"), QuoteLiteral(lane_), epoch.value, fired.count(), left,
+        kRememberedEpochs)));
     return session_->Commit();
   };
   Status written = write();
@@ -157,6 +181,7 @@ Result<std::vector<uint64_t>> StateStore::Hold(EpochId epoch, Micros fired,
 
 Status StateStore::DropDead(Micros fired) {
   std::string text;
+  uint64_t dropped = 0;
   std::vector<Segment> alive;
   for (Segment& segment : segments_) {
     bool dead = fired == kAllTime || (segment.rows >= kSegmentRows && segment.max_due <= fired);
@@ -164,10 +189,13 @@ Status StateStore::DropDead(Micros fired) {
       alive.push_back(segment);
       continue;
     }
+    dropped += segment.rows;
     text += fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM {} WHERE name = {};",
                         Name(segment.table), Name("_sluice_segments"), QuoteLiteral(segment.table));
   }
   if (text.empty()) return Ok();
+  text += fmt::format("UPDATE {} SET rows = rows - {} WHERE lane = {};", Name("_sluice_epochs"),
+                      dropped, QuoteLiteral(lane_));
   TRY(session_->Execute("BEGIN;" + text + "COMMIT").While("dropping dead state"));
   segments_ = std::move(alive);
   return Ok();

@@ -34,6 +34,8 @@ class StateStore {  // the driver's thread
 
   EpochId last() const { return last_; }
   Status TakeBack(EpochId decided);
+  // Whether every row that the last epoch left is there, and no other.
+  Status Check() const;
   // A SELECT of `columns` over all rows of that kind with fired < due; empty where there are none.
   std::string Live(StateKind kind, const Schema& columns, Micros fired) const;
 
@@ -68,6 +70,7 @@ class StateStore {  // the driver's thread
   std::string alias_, lane_, prefix_;
   std::vector<Segment> segments_;
   EpochId last_;
+  std::optional<uint64_t> left_;  // rows in all segments after it; unknown in files of old
   int64_t next_segment_ = 1;
 };
 

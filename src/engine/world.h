@@ -22,7 +22,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void OnMilestone(const std::string& /*flow*/, Milestone) {}
-  // A query runs: share done 0..1, or -1. Called a few times a second from another thread.
+  virtual bool WantsShare() const { return false; }  // whether OnMoving is worth its price
+  // The query of an epoch runs: share done 0..1, or -1 where its sources do not know their size.
+  // Called a few times a second from another thread.
   virtual void OnMoving(const std::string& /*flow*/, double /*share*/) {}
   // An epoch is durable: what it read and loaded. Counters move here and nowhere else.
   virtual void OnDecided(const std::string& /*flow*/, const EpochRecord&, uint64_t /*rows_loaded*/,
@@ -44,6 +46,8 @@ struct World {
 
 struct RunOptions {
   bool again = false;            // --again, --full-refresh: load what is already loaded once more
+  bool resync = false;           // copy --resync: go on from what the destinations hold
+  std::string resync_hint;       // what to type for that; empty: sluice resync PIPELINE
   std::optional<Limits> limits;  // of an epoch, instead of the plan's (tests)
   uint64_t letter_limit_bytes = 256 << 20;  // of one epoch's dead letters
   Observer* observer = nullptr;

@@ -22,7 +22,7 @@ Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const st
       "SELECT Delimiter, Quote, Escape, NewLineDelimiter, Comment, HasHeader, coalesce(DateFormat, "
       "''), "
       "coalesce(TimestampFormat, ''), unnest(Columns, recursive := true) FROM sniff_csv({}, "
-      "skip=0, store_rejects=true{})",
+      "store_rejects=true{})",
       QuoteLiteral(PlainPath(path)), extra);
   Result<sql::Rows> rows = session.Query(text, {}, stop);
   if (!rows.ok() && rows.error().kind != ErrorKind::kCancelled) {
@@ -83,16 +83,25 @@ int64_t NumberOf(const sql::Cell& cell) {
 }  // namespace
 
 Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::string_view head,
-                          const std::vector<std::string>& wanted, std::stop_token stop) {
-  const std::string encoding = TRY(EncodingOf(path, head));
-  std::string extra;
-  if (!encoding.empty()) extra = ", encoding=" + QuoteLiteral(encoding);
+                          const std::vector<std::string>& wanted, const CsvTold& told,
+                          std::stop_token stop) {
+  const std::string encoding = told.encoding.empty()      ? TRY(EncodingOf(path, head))
+                               : told.encoding == "utf-8" ? ""
+                                                          : told.encoding;
+  std::string extra = fmt::format(", skip={}", told.skip);
+  if (!encoding.empty()) extra += ", encoding=" + QuoteLiteral(encoding);
+  if (!told.delimiter.empty()) extra += ", delim=" + QuoteLiteral(told.delimiter);
+  if (!told.quote.empty())
+    extra += ", quote=" + QuoteLiteral(told.quote == "none" ? "" : told.quote);
+  if (!told.header.empty()) extra += told.header == "on" ? ", header=true" : ", header=false";
   CsvFacts facts = FactsOf(TRY(Sniff(session, path, extra, stop)));
-  if (!facts.dialect.header && !wanted.empty()) {
+  if (!facts.dialect.header && !wanted.empty() && told.header.empty()) {
     CsvFacts headed = FactsOf(TRY(Sniff(session, path, extra + ", header=true", stop)));
     if (SameNames(headed.columns, wanted)) facts = std::move(headed);
   }
   facts.dialect.encoding = encoding;
+  facts.dialect.skip = told.skip;
+  if (told.quote == "none") facts.dialect.quote = facts.dialect.escape = "";
   if (facts.columns.empty()) return RejectedError(fmt::format("'{}' has no columns", path));
   return facts;
 }
@@ -105,12 +114,12 @@ std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dia
                             QuoteLiteral(column.type));
   }
   std::string options = fmt::format(
-      "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip=0, header={}, "
+      "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip={}, header={}, "
       "store_rejects=true, "
       "rejects_limit=0, rejects_table={}, rejects_scan={}",
       QuoteLiteral(dialect.delimiter), QuoteLiteral(dialect.quote), QuoteLiteral(dialect.escape),
-      QuoteLiteral(dialect.comment), dialect.header, QuoteLiteral(rejects + "_errors"),
-      QuoteLiteral(rejects + "_scans"));
+      QuoteLiteral(dialect.comment), dialect.skip, dialect.header,
+      QuoteLiteral(rejects + "_errors"), QuoteLiteral(rejects + "_scans"));
   if (!dialect.newline.empty()) options += ", new_line=" + QuoteLiteral(dialect.newline);
   if (!dialect.date_format.empty()) options += ", dateformat=" + QuoteLiteral(dialect.date_format);
   if (!dialect.timestamp_format.empty())

@@ -19,8 +19,18 @@ struct CsvDialect {
   std::string date_format, timestamp_format;  // empty: ISO
   std::string encoding;                       // empty: UTF-8
   bool header = true;
+  int64_t skip = 0;
 
   auto operator<=>(const CsvDialect&) const = default;
+};
+
+// What the user says about the files; what is not said is sniffed. Empty: not said.
+struct CsvTold {
+  std::string delimiter, quote, encoding;
+  std::string header;  // "on", "off"
+  int64_t skip = 0;    // lines before the header
+
+  bool operator==(const CsvTold&) const = default;
 };
 
 struct CsvFacts {
@@ -31,7 +41,8 @@ struct CsvFacts {
 // `head`: the first bytes of the file, for its byte order mark. `wanted` (may be empty): the names
 // that the file should have; they tell a header from a first row where all columns are text.
 Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::string_view head,
-                          const std::vector<std::string>& wanted, std::stop_token stop);
+                          const std::vector<std::string>& wanted, const CsvTold& told,
+                          std::stop_token stop);
 
 // A FROM item over files of one dialect and one order of columns. `columns`: names and types in the
 // order of the files. Bad lines go to the tables `<rejects>_errors` and `<rejects>_scans` of the

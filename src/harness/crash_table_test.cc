@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/text.h"
 #include "harness/expect.h"
 #include "harness/fakes.h"
 #include "harness/scene.h"
@@ -186,12 +187,12 @@ TEST_F(CrashTable, Row09ALostAnswerIsAskedForNeverGuessed) {
     std::filesystem::remove_all(folder_ + "/.sluice");
     std::filesystem::remove(folder_ + "/warehouse.duckdb");
     int commits = 0;
-    Connectors faulty = WithCommitFault(connectors_, "duckdb",
-                                        [&](Landing& real, const EpochRecord& record) -> Status {
-                                          if (++commits != 2) return real.Commit(record);
-                                          if (happened) TRY(real.Commit(record));
-                                          return UnsettledError("the connection was cut");
-                                        });
+    LandingFault fault{.commit = [&](Landing& real, const EpochRecord& record) -> Status {
+      if (++commits != 2) return real.Commit(record);
+      if (happened) TRY(real.Commit(record));
+      return UnsettledError("the connection was cut");
+    }};
+    Connectors faulty = WithLandingFault(connectors_, "duckdb", fault);
     Scene scene(folder_, faulty, verbs_);
     Pipeline(std::string("retry: { attempts: 3, delay: 1s }") + kRows);
     RunReport report = scene.Run({.limits = Limits{.rows = 3}});
@@ -236,6 +237,38 @@ TEST_F(CrashTable, Row15ALostStateFileIsRefused) {
   EXPECT_EQ(report.exit, 1);
   EXPECT_NE(report.error.find("state file"), std::string::npos) << report.error;
   EXPECT_NE(report.error.find("--again"), std::string::npos) << report.error;
+}
+
+TEST_F(CrashTable, AStateRowThatWasTakenOutOrRepeatedIsSeen) {
+  for (const bool repeated : {false, true}) {
+    std::filesystem::remove_all(folder_ + "/.sluice");
+    std::filesystem::remove(folder_ + "/warehouse.duckdb");
+    Pipeline(kWindow);
+    RunAndKill(Milestone::kReleased, 2);
+    {
+      auto database = sql::Database::Open({});
+      ASSERT_TRUE(database.ok());
+      auto attached = (*database)->Attach(folder_ + "/.sluice/state/test.duckdb", "state",
+                                          sql::Access::kReadWrite);
+      ASSERT_TRUE(attached.ok());
+      auto session = (*database)->Connect();
+      ASSERT_TRUE(session.ok());
+      auto table = (*session)->Query(
+          "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 's_') AND "
+          "estimated_size > 0");
+      ASSERT_TRUE(table.ok() && !table->rows.empty());
+      const std::string name = QuoteIdentifier(*attached) + ".main." + table->rows[0][0].text;
+      auto changed = (*session)->Execute(
+          repeated
+              ? "INSERT INTO " + name + " SELECT * FROM " + name + " LIMIT 1"
+              : "DELETE FROM " + name + " WHERE rowid = (SELECT max(rowid) FROM " + name + ")");
+      ASSERT_TRUE(changed.ok()) << Format(changed.error());
+    }
+    RunReport report = Restart();
+    EXPECT_EQ(report.exit, 1);
+    EXPECT_NE(report.error.find("rows were taken out of it or put into it"), std::string::npos)
+        << report.error;
+  }
 }
 
 TEST_F(CrashTable, Row16ALostLedgerAdoptsTheDestinationsRecord) {

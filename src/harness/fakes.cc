@@ -9,30 +9,35 @@ namespace {
 
 class FaultyLanding : public Landing {
  public:
-  FaultyLanding(std::unique_ptr<Landing> real, const CommitFault& commit)
-      : real_(std::move(real)), commit_(commit) {}
+  FaultyLanding(std::unique_ptr<Landing> real, const LandingFault& fault)
+      : real_(std::move(real)), fault_(fault) {}
   EpochId epoch() const override { return real_->epoch(); }
   sql::Session& session() override { return real_->session(); }
   Result<Landed> Write(size_t index, const std::string& select,
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override {
-    return real_->Write(index, select, bound, std::move(stop));
+    Landed landed = TRY(real_->Write(index, fault_.select ? fault_.select(select) : select, bound,
+                                     std::move(stop)));
+    landed.rows = static_cast<uint64_t>(static_cast<int64_t>(landed.rows) + fault_.lie);
+    return landed;
   }
   Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
                        std::stop_token stop) override {
     return real_->Run(statement, bound, std::move(stop));
   }
-  Status Commit(const EpochRecord& record) override { return commit_(*real_, record); }
+  Status Commit(const EpochRecord& record) override {
+    return fault_.commit ? fault_.commit(*real_, record) : real_->Commit(record);
+  }
   Landing& real() { return *real_; }
 
  private:
   std::unique_ptr<Landing> real_;
-  const CommitFault& commit_;
+  const LandingFault& fault_;
 };
 
 class FaultySink : public Sink {
  public:
-  FaultySink(std::unique_ptr<Sink> real, CommitFault commit)
-      : real_(std::move(real)), commit_(std::move(commit)) {}
+  FaultySink(std::unique_ptr<Sink> real, LandingFault fault)
+      : real_(std::move(real)), fault_(std::move(fault)) {}
   Result<Capabilities> Describe() override { return real_->Describe(); }
   Result<std::optional<Schema>> Target(const Load& load) override { return real_->Target(load); }
   Status Prepare(const std::vector<Load>& loads, std::stop_token stop) override {
@@ -49,7 +54,13 @@ class FaultySink : public Sink {
                                            std::optional<EpochId> number,
                                            std::vector<Landed>& landed,
                                            std::stop_token stop) override {
-    return Wrap(TRY(real_->Publish(lane, loads, number, landed, std::move(stop))));
+    auto landing = TRY(real_->Publish(lane, loads, number, landed, std::move(stop)));
+    for (Landed& one : landed)
+      one.rows = static_cast<uint64_t>(static_cast<int64_t>(one.rows) + fault_.publish_lie);
+    return Wrap(std::move(landing));
+  }
+  Status Prune(const Lane& lane, uint64_t keep, Needed needed) override {
+    return real_->Prune(lane, keep, needed);
   }
   Status Sweep(const Lane& lane, EpochId decided) override { return real_->Sweep(lane, decided); }
   Status TakeBack(Landing& landing, const std::vector<Load>& loads,
@@ -59,24 +70,24 @@ class FaultySink : public Sink {
 
  private:
   std::unique_ptr<Landing> Wrap(std::unique_ptr<Landing> landing) {
-    return std::make_unique<FaultyLanding>(std::move(landing), commit_);
+    return std::make_unique<FaultyLanding>(std::move(landing), fault_);
   }
 
   std::unique_ptr<Sink> real_;
-  CommitFault commit_;
+  LandingFault fault_;
 };
 
 }  // namespace
 
-Connectors WithCommitFault(Connectors connectors, const std::string& type, CommitFault commit) {
+Connectors WithLandingFault(Connectors connectors, const std::string& type, LandingFault fault) {
   for (Connector& connector : connectors) {
-    if (connector.type != type) continue;
+    if (!connector.sink || (!type.empty() && connector.type != type)) continue;
     auto real = connector.sink;
-    connector.sink = [real, commit](
+    connector.sink = [real, fault](
                          const Node* connection, const std::vector<Load>& loads,
                          const ConnectorContext& context) -> Result<std::unique_ptr<Sink>> {
       return std::unique_ptr<Sink>(
-          std::make_unique<FaultySink>(TRY(real(connection, loads, context)), commit));
+          std::make_unique<FaultySink>(TRY(real(connection, loads, context)), fault));
     };
   }
   return connectors;

@@ -160,7 +160,8 @@ std::string PlayKilled(const TestFile& file, const Configuration& configuration,
     Scene scene(folder.path(), connectors, verbs);
     bool killed = false;
     std::string failure = Play(file, configuration, scene).Perform([&](const RunSpec& spec, int) {
-      killed = options.child(scene.folder(), spec.pipeline, spec.words, kill_at) || killed;
+      killed =
+          options.child(scene.folder(), spec.pipeline, spec.words, spec.now, kill_at) || killed;
       return scene.Run(spec);
     });
     if (!failure.empty()) return fmt::format("  killed at milestone {}:\n{}", kill_at, failure);
@@ -217,15 +218,16 @@ std::vector<Verdict> RunMatrix(const TestFile& file, const Connectors& connector
 }
 
 int RunAndDie(const std::string& folder, const std::string& pipeline,
-              const std::vector<std::string>& words, int kill_at, const Connectors& connectors,
-              const Verbs& verbs) {
+              const std::vector<std::string>& words, Micros now, int kill_at,
+              const Connectors& connectors, const Verbs& verbs) {
   Killer killer(kill_at);
   Scene scene(folder, connectors, verbs);
   RunSpec spec{.pipeline = pipeline,
                .words = words,
                .limits = Limits{.rows = 3},
                .threads = 0,
-               .observer = &killer};
+               .observer = &killer,
+               .now = now};
   return scene.Run(spec).exit;
 }
 

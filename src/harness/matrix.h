@@ -21,8 +21,10 @@ struct Verdict {
 
 // Runs `sluice test --child …` in a process of its own, to be killed there: returns true where
 // SIGKILL ended it, false where it came to its end.
-using RunChild = std::function<bool(const std::string& folder, const std::string& pipeline,
-                                    const std::vector<std::string>& words, int kill_at)>;
+// At `now`, what the clock of the run says.
+using RunChild =
+    std::function<bool(const std::string& folder, const std::string& pipeline,
+                       const std::vector<std::string>& words, Micros now, int kill_at)>;
 
 struct MatrixOptions {
   std::vector<std::string> configurations;  // empty: all
@@ -37,7 +39,7 @@ std::vector<Verdict> RunMatrix(const TestFile& file, const Connectors& connector
 // What the child does: one run in 3-row epochs that kills its own process at the milestone number
 // `kill_at` (from 1).
 int RunAndDie(const std::string& folder, const std::string& pipeline,
-              const std::vector<std::string>& words, int kill_at, const Connectors& connectors,
-              const Verbs& verbs);
+              const std::vector<std::string>& words, Micros now, int kill_at,
+              const Connectors& connectors, const Verbs& verbs);
 
 }  // namespace sluice::harness

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "harness/fakes.h"
 #include "harness/scene.h"
 
 namespace sluice::harness {
@@ -86,89 +87,6 @@ Connectors WithSource(Connectors connectors, const FaultySource::Change& change)
                            const ConnectorContext& context) -> Result<std::unique_ptr<Source>> {
       auto source = TRY(real(connection, std::move(request), context));
       return std::unique_ptr<Source>(std::make_unique<FaultySource>(std::move(source), change));
-    };
-  }
-  return connectors;
-}
-
-// Changes the query that a landing is given, or what it says that it has taken.
-struct LandingFault {
-  std::function<std::string(const std::string&)> select = {};
-  int64_t lie = 0;          // added to what an epoch's landing says
-  int64_t publish_lie = 0;  // to what publishing says
-};
-
-class FaultyLanding : public Landing {
- public:
-  FaultyLanding(std::unique_ptr<Landing> real, const LandingFault& fault)
-      : real_(std::move(real)), fault_(fault) {}
-  EpochId epoch() const override { return real_->epoch(); }
-  sql::Session& session() override { return real_->session(); }
-  Result<Landed> Write(size_t index, const std::string& select,
-                       const std::vector<sql::Bound>& bound, std::stop_token stop) override {
-    Landed landed = TRY(real_->Write(index, fault_.select ? fault_.select(select) : select, bound,
-                                     std::move(stop)));
-    landed.rows = static_cast<uint64_t>(static_cast<int64_t>(landed.rows) + fault_.lie);
-    return landed;
-  }
-  Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
-                       std::stop_token stop) override {
-    return real_->Run(statement, bound, std::move(stop));
-  }
-  Status Commit(const EpochRecord& record) override { return real_->Commit(record); }
-  Landing& real() { return *real_; }
-
- private:
-  std::unique_ptr<Landing> real_;
-  const LandingFault& fault_;
-};
-
-class FaultySink : public Sink {
- public:
-  FaultySink(std::unique_ptr<Sink> real, LandingFault fault)
-      : real_(std::move(real)), fault_(std::move(fault)) {}
-  Result<Capabilities> Describe() override { return real_->Describe(); }
-  Result<std::optional<Schema>> Target(const Load& load) override { return real_->Target(load); }
-  Status Prepare(const std::vector<Load>& loads, std::stop_token stop) override {
-    return real_->Prepare(loads, std::move(stop));
-  }
-  Result<std::optional<EpochRecord>> Last(const Lane& lane) override { return real_->Last(lane); }
-  Result<std::vector<LoadedRange>> Loaded(const Lane& lane) override { return real_->Loaded(lane); }
-  Result<std::unique_ptr<Landing>> Begin(const Lane& lane, const std::vector<Load>& loads,
-                                         Visibility visibility,
-                                         std::optional<EpochId> number) override {
-    auto landing = TRY(real_->Begin(lane, loads, visibility, number));
-    return std::unique_ptr<Landing>(std::make_unique<FaultyLanding>(std::move(landing), fault_));
-  }
-  Result<std::unique_ptr<Landing>> Publish(const Lane& lane, const std::vector<Load>& loads,
-                                           std::optional<EpochId> number,
-                                           std::vector<Landed>& landed,
-                                           std::stop_token stop) override {
-    auto landing = TRY(real_->Publish(lane, loads, number, landed, std::move(stop)));
-    for (Landed& one : landed)
-      one.rows = static_cast<uint64_t>(static_cast<int64_t>(one.rows) + fault_.publish_lie);
-    return std::unique_ptr<Landing>(std::make_unique<FaultyLanding>(std::move(landing), fault_));
-  }
-  Status Sweep(const Lane& lane, EpochId decided) override { return real_->Sweep(lane, decided); }
-  Status TakeBack(Landing& landing, const std::vector<Load>& loads,
-                  const std::vector<EpochId>& epochs) override {
-    return real_->TakeBack(static_cast<FaultyLanding&>(landing).real(), loads, epochs);
-  }
-
- private:
-  std::unique_ptr<Sink> real_;
-  LandingFault fault_;
-};
-
-Connectors WithLanding(Connectors connectors, const LandingFault& fault) {
-  for (Connector& connector : connectors) {
-    if (!connector.sink) continue;
-    auto real = connector.sink;
-    connector.sink = [real, fault](
-                         const Node* connection, const std::vector<Load>& loads,
-                         const ConnectorContext& context) -> Result<std::unique_ptr<Sink>> {
-      auto sink = TRY(real(connection, loads, context));
-      return std::unique_ptr<Sink>(std::make_unique<FaultySink>(std::move(sink), fault));
     };
   }
   return connectors;
@@ -271,7 +189,7 @@ class Mutation : public testing::Test {
 TEST_F(Mutation, NothingIsWrongWithoutAFault) {
   for (const char* pipeline :
        {kRows, kSteps, kOverwrite, kInline, kGenerator, kSummed, kTwoTables}) {
-    RunReport report = Run(WithLanding(WithDecoder(Fault::kNone), {}), pipeline);
+    RunReport report = Run(WithLandingFault(WithDecoder(Fault::kNone), "", {}), pipeline);
     EXPECT_EQ(report.exit, 0) << pipeline << report.error;
     std::filesystem::remove_all(folder_ + "/.sluice");
     std::filesystem::remove(folder_ + "/warehouse.duckdb");
@@ -296,7 +214,7 @@ TEST_F(Mutation, ALandingThatLosesARowIsCaught) {
   LandingFault fault{
       .select = [](const std::string& select) { return "SELECT * FROM (" + select + ") LIMIT 1"; }};
   for (const char* pipeline : {kRows, kSteps, kOverwrite, kInline, kGenerator, kTwoTables}) {
-    ExpectCaught(WithLanding(BuiltinConnectors(), fault), pipeline);
+    ExpectCaught(WithLandingFault(BuiltinConnectors(), "", fault), pipeline);
   }
 }
 
@@ -306,21 +224,21 @@ TEST_F(Mutation, ALandingThatRepeatsARowIsCaught) {
            ") SELECT * FROM _rows UNION ALL (SELECT * FROM _rows LIMIT 1)";
   }};
   for (const char* pipeline : {kRows, kSteps, kOverwrite, kInline, kGenerator, kTwoTables}) {
-    ExpectCaught(WithLanding(BuiltinConnectors(), fault), pipeline);
+    ExpectCaught(WithLandingFault(BuiltinConnectors(), "", fault), pipeline);
   }
 }
 
 TEST_F(Mutation, ALandingThatMiscountsIsCaught) {
   for (int64_t lie : {-1, 1}) {
     for (const char* pipeline : {kRows, kSteps, kOverwrite, kTwoTables}) {
-      ExpectCaught(WithLanding(BuiltinConnectors(), {.lie = lie}), pipeline);
+      ExpectCaught(WithLandingFault(BuiltinConnectors(), "", {.lie = lie}), pipeline);
     }
   }
 }
 
 TEST_F(Mutation, APublicationThatLosesOrRepeatsStagedRowsIsCaught) {
   for (int64_t lie : {-1, 1}) {
-    ExpectCaught(WithLanding(BuiltinConnectors(), {.publish_lie = lie}), kOverwrite, 2);
+    ExpectCaught(WithLandingFault(BuiltinConnectors(), "", {.publish_lie = lie}), kOverwrite, 2);
   }
 }
 

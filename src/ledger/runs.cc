@@ -8,6 +8,7 @@
 namespace sluice {
 namespace {
 
+constexpr int64_t kKeptLines = 10'000;  // of a run; a stream's run writes them for ever
 constexpr uint64_t kWaitingLines =
     65'536;  // more than that, and the disk is too slow to tell everything
 
@@ -127,10 +128,15 @@ void LedgerStore::NoteLog(LogRow row) {
   if (const uint64_t lost = lost_lines_.exchange(0, std::memory_order_relaxed); lost > 0) {
     row.message += fmt::format(" ({} lines before this one were lost: the disk is too slow)", lost);
   }
-  writer_.Note([row = std::move(row)](sqlite::Connection& connection) {
-    return connection.Execute(
+  writer_.Note([row = std::move(row)](sqlite::Connection& connection) -> Status {
+    TRY(connection.Execute(
         "INSERT INTO logs (run, at, level, step, message) VALUES (?1, ?2, ?3, ?4, ?5)",
-        row.run.value, row.at.count(), row.level, row.step, row.message);
+        row.run.value, row.at.count(), row.level, row.step, row.message));
+    if (connection.LastId() % 256 != 0) return Ok();
+    return connection.Execute(
+        "DELETE FROM logs WHERE run = ?1 AND id <="
+        " (SELECT id FROM logs WHERE run = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        row.run.value, kKeptLines);
   });
 }
 

@@ -342,6 +342,21 @@ TEST_F(LedgerTest, PinsTheNewestColumns) {
   EXPECT_EQ(Take(ledger_->Pinned("shop", "orders", "read")), wider);
 }
 
+TEST_F(LedgerTest, OldLinesOfALongRunAreForgotten) {
+  Open();
+  ledger_->NoteLog({RunId{2}, Micros{1}, "warn", "", "other"});
+  for (int i = 0; i < 10'800; ++i) {
+    ledger_->NoteLog({RunId{1}, Micros{i}, "info", "", std::to_string(i)});
+    if (i % 200 == 0) ASSERT_OK(ledger_->Flush());
+  }
+  ASSERT_OK(ledger_->Flush());
+  const std::vector<LogRow> lines = Take(ledger_->Logs(RunId{1}));
+  EXPECT_GE(lines.size(), 10'000u);
+  EXPECT_LT(lines.size(), 10'000u + 256u);
+  EXPECT_EQ(lines.back().message, "10799");
+  EXPECT_EQ(Take(ledger_->Logs(RunId{2})).size(), 1u);
+}
+
 TEST_F(LedgerTest, RevisionsActionsAndLogs) {
   Open();
   ASSERT_OK(ledger_->KeepRevision("r1", "orders", "steps: []", Micros{1}));

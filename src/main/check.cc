@@ -9,6 +9,22 @@ namespace sluice {
 
 namespace {
 
+// Whether the pipeline is right; tells what is not.
+bool CheckOne(ProjectSession& session, const PipelineFile& file, const PlanRequest& request) {
+  std::vector<Error> errors;
+  Result<Plan> plan = session.MakePlanOf(file, request, &errors);
+  if (!plan.ok() && errors.empty()) errors.push_back(plan.error());
+  if (plan.ok()) {
+    for (const Warning& warning : plan->warnings) {
+      std::fprintf(stderr, "warning: %s\n",
+                   Format(Error{ErrorKind::kConfig, warning.text, warning.mark, {}}).c_str());
+    }
+    if (errors.empty()) std::printf("%s: ok, %zu steps\n", file.name.c_str(), plan->steps.size());
+  }
+  for (const Error& error : errors) std::fprintf(stderr, "%s\n", Format(error).c_str());
+  return errors.empty();
+}
+
 Result<int> Check(const Invocation& invocation) {
   auto session = TRY(ProjectSession::Open(invocation));
   std::vector<std::string> which = invocation.All("pipeline");
@@ -18,28 +34,21 @@ Result<int> Check(const Invocation& invocation) {
         {}, "no pipelines: '" + session->project().folder + "/pipelines' holds no .yml file");
   }
   PlanRequest request = TRY(session->Request(invocation));
-  int wrong = 0;
+  int wrong = 0, all = 0;
   for (const std::string& name : which) {
-    std::vector<Error> errors;
-    Result<PipelineFile> file = ReadPipeline(session->files(), session->project(), name);
-    if (!file.ok()) {
-      errors.push_back(file.error());
-    } else {
-      Result<Plan> plan = session->MakePlanOf(*file, request, &errors);
-      if (!plan.ok() && errors.empty()) errors.push_back(plan.error());
-      if (plan.ok()) {
-        for (const Warning& warning : plan->warnings) {
-          std::fprintf(stderr, "warning: %s\n",
-                       Format(Error{ErrorKind::kConfig, warning.text, warning.mark, {}}).c_str());
-        }
-        if (errors.empty())
-          std::printf("%s: ok, %zu steps\n", file->name.c_str(), plan->steps.size());
-      }
+    auto files = ReadPipelines(session->files(), session->project(), name);
+    if (!files.ok()) {
+      std::fprintf(stderr, "%s\n", Format(files.error()).c_str());
+      ++wrong;
+      ++all;
+      continue;
     }
-    for (const Error& error : errors) std::fprintf(stderr, "%s\n", Format(error).c_str());
-    wrong += errors.empty() ? 0 : 1;
+    for (const PipelineFile& file : *files) {
+      ++all;
+      wrong += CheckOne(*session, file, request) ? 0 : 1;
+    }
   }
-  if (wrong > 0) std::fprintf(stderr, "%d of %zu pipelines have errors\n", wrong, which.size());
+  if (wrong > 0) std::fprintf(stderr, "%d of %d pipelines have errors\n", wrong, all);
   return wrong == 0 ? kExitOk : kExitUsage;
 }
 

@@ -2,6 +2,7 @@
 #include "main/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -13,12 +14,12 @@ namespace sluice {
 namespace {
 
 std::vector<Command> Commands() {
-  std::vector<Command> commands{InitCommand(),        CheckCommand(),       PlanCommand(),
-                                RunCommand(),         CopyCommand(),        PreviewCommand(),
-                                QueryCommand(),       TestCommand(),        RunsCommand(),
-                                LogsCommand(),        DeadLettersCommand(), ConnectorsCommand(),
-                                ConnectionsCommand(), DoctorCommand(),      FmtCommand(),
-                                SchemaCommand(),      ResyncCommand()};
+  std::vector<Command> commands{
+      InitCommand(),       CheckCommand(),       PlanCommand(),    RunCommand(),
+      BackfillCommand(),   CopyCommand(),        PreviewCommand(), QueryCommand(),
+      TestCommand(),       RunsCommand(),        LogsCommand(),    DeadLettersCommand(),
+      ConnectorsCommand(), ConnectionsCommand(), SecretsCommand(), DoctorCommand(),
+      FmtCommand(),        SchemaCommand(),      ResyncCommand()};
   commands.push_back(CompletionCommand(commands));
   return commands;
 }
@@ -70,6 +71,14 @@ int Run(const Command& command, const Typed& typed) {
 }
 
 }  // namespace
+
+Result<int64_t> ReadNumber(const std::string& text, const std::string& what) {
+  int64_t number = 0;
+  const char* end = text.data() + text.size();
+  if (std::from_chars(text.data(), end, number).ptr != end || number < 1)
+    return ConfigError({}, what + " '" + text + "': a whole number from 1 is valid");
+  return number;
+}
 
 Option ProjectOption() {
   return {"--project", "FOLDER",

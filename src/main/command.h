@@ -31,7 +31,7 @@ struct Invocation {
   std::map<std::string, std::vector<std::string>> values;  // option or argument name -> values
 
   bool Has(const std::string& name) const { return values.contains(name); }
-  std::string Get(const std::string& name, std::string otherwise = "") const {
+  std::string Get(const std::string& name, const std::string& otherwise = "") const {
     auto it = values.find(name);
     return it == values.end() || it->second.empty() ? otherwise : it->second.front();
   }
@@ -50,6 +50,9 @@ struct Command {
   std::function<Result<int>(const Invocation&)> run;  // the exit code
 };
 
+// A whole number from 1, of the option or argument `what`.
+Result<int64_t> ReadNumber(const std::string& text, const std::string& what);
+
 // Options that most commands take.
 Option ProjectOption();
 Option EnvOption();
@@ -58,6 +61,7 @@ Option OutputOption();
 Command CheckCommand();
 Command PlanCommand();
 Command RunCommand();
+Command BackfillCommand();
 Command CopyCommand();
 Command PreviewCommand();
 Command TestCommand();
@@ -67,6 +71,7 @@ Command DeadLettersCommand();
 Command ResyncCommand();
 Command SchemaCommand();
 Command FmtCommand();
+Command SecretsCommand();
 Command QueryCommand();
 Command ConnectorsCommand();
 Command ConnectionsCommand();

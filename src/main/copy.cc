@@ -130,6 +130,8 @@ Result<int> Copy(const Invocation& invocation) {
   World world = TRY(session->world());
   RunOptions options;
   options.again = invocation.Has("--again");
+  options.resync = invocation.Has("--resync");
+  options.resync_hint = "the same command with --resync";
   return RunAndReport(*session, plan, world, options, invocation.Get("--output") == "json");
 }
 
@@ -149,7 +151,11 @@ Command CopyCommand() {
                   {"--key", "COLUMNS", "Key of upsert and replace, separated by commas"},
                   {"--format", "FORMAT", "Of the files written: csv, ndjson or parquet"},
                   {"--from-format", "FORMAT", "Of the files read"},
-                  {"--again", "", "Copy again what was already copied", Option::Kind::kFlag}},
+                  {"--again", "", "Copy again what was already copied", Option::Kind::kFlag},
+                  {"--resync", "",
+                   "Go on from what the destination holds, after it was restored or its records "
+                   "were deleted",
+                   Option::Kind::kFlag}},
       .run = Copy};
 }
 

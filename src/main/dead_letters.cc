@@ -1,7 +1,6 @@
 // sluice dead-letters: rows that were rejected, with where they came from and why.
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cstdio>
 
 #include "base/json_full.h"
@@ -37,15 +36,6 @@ std::string LetterJson(const LetterRow& row) {
             {"line", row.letter.line},
             {"original", row.letter.original}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Result<int64_t> ReadNumber(const std::string& text, const std::string& what) {
-  int64_t number = 0;
-  auto end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, number).ptr != end || number < 1) {
-    return ConfigError({}, what + " '" + text + "': a whole number from 1 is valid");
-  }
-  return number;
 }
 
 Result<int> List(const Invocation& invocation, Ledger& ledger) {

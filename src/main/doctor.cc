@@ -15,6 +15,7 @@
 #include "main/command.h"
 #include "main/probe.h"
 #include "main/session.h"
+#include "pipeline/references.h"
 #include "sluice_version.h"
 
 namespace sluice {
@@ -53,6 +54,7 @@ class Doctor {
     Machine();
     Store();
     Pipelines();
+    References();
     if (!invocation_.Has("--offline")) Connections();
   }
   const std::vector<Finding>& findings() const { return findings_; }
@@ -137,12 +139,20 @@ class Doctor {
 
   // Offline: only what the file itself says.
   Status Check(const std::string& path) {
-    const PipelineFile file = TRY(ReadPipeline(session_.files(), session_.project(), path));
+    const auto files = TRY(ReadPipelines(session_.files(), session_.project(), path));
     if (invocation_.Has("--offline")) return sluice::Ok();
     PlanRequest request = TRY(session_.Request(invocation_));
     request.preview = true;
-    TRY(session_.MakePlanOf(file, request));
+    for (const PipelineFile& file : files) TRY(session_.MakePlanOf(file, request));
     return sluice::Ok();
+  }
+
+  void References() {
+    for (const Written& reference : ReferencesOf(session_.project())) {
+      const auto value = session_.secrets().Open(reference.text, reference.mark);
+      Add(value.ok() ? Ok("reference", reference.text + " opens")
+                     : Fail("reference", value.error()));
+    }
   }
 
   void Connections() {

@@ -90,7 +90,8 @@ Result<std::string> WithTypes(ProjectSession& session, const Invocation& invocat
             [](const Insertion& a, const Insertion& b) { return a.at > b.at; });
   std::string text = file.text;
   for (const Insertion& insertion : insertions) text.insert(insertion.at, insertion.text);
-  TRY(ParsePipeline(text, file.path).While("writing the columns down"));
+  TRY(ParsePipelines(text, file.path, session.files(), session.project().folder)
+          .While("writing the columns down"));
   return text;
 }
 
@@ -100,7 +101,7 @@ Result<std::vector<std::string>> PathsOf(const Invocation& invocation, ProjectSe
     if (session.files().Exists(which))
       paths.push_back(which);
     else
-      paths.push_back(TRY(ReadPipeline(session.files(), session.project(), which)).path);
+      paths.push_back(TRY(ReadPipelines(session.files(), session.project(), which)).front().path);
   }
   if (invocation.Has("file")) return paths;
   paths = TRY(ListPipelines(session.files(), session.project()));
@@ -118,7 +119,9 @@ Result<int> FormatFiles(const Invocation& invocation) {
     const std::string before = TRY(files.ReadAll(path, kMaxFileBytes));
     std::string text = before;
     if (invocation.Has("--types") && FileName(path) != "sluice.yml")
-      text = TRY(WithTypes(*session, invocation, TRY(ParsePipeline(text, path))));
+      text =
+          TRY(WithTypes(*session, invocation,
+                        TRY(ParsePipelines(text, path, files, session->project().folder)).front()));
     text = TRY(LayOut(text, path));
     if (text == before) continue;
     ++changed;

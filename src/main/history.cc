@@ -1,7 +1,6 @@
 // sluice runs: what the ledger remembers of past runs.
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cstdio>
 
 #include "base/json.h"
@@ -13,15 +12,6 @@
 namespace sluice {
 
 namespace {
-
-Result<int64_t> ReadNumber(const std::string& text, const std::string& what) {
-  int64_t number = 0;
-  auto end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, number).ptr != end || number < 1) {
-    return ConfigError({}, what + " '" + text + "': a whole number from 1 is valid");
-  }
-  return number;
-}
 
 Result<int> ShowRuns(const Invocation& invocation) {
   auto session = TRY(ProjectSession::Open(invocation));

@@ -2,7 +2,6 @@
 #include "engine/preview.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include "base/text.h"
@@ -36,13 +35,7 @@ Result<int> ShowPreview(const Invocation& invocation) {
                                                   (near ? "; did you mean '" + *near + "'?"
                                                         : "; steps: " + Join(steps, ", ")));
   }
-  int64_t limit = 10;
-  std::string text = invocation.Get("--limit", "10");
-  if (std::from_chars(text.data(), text.data() + text.size(), limit).ptr !=
-          text.data() + text.size() ||
-      limit < 1) {
-    return ConfigError({}, "--limit '" + text + "': a whole number from 1 is valid");
-  }
+  const int64_t limit = TRY(ReadNumber(invocation.Get("--limit", "10"), "--limit"));
   World world = TRY(session->world());
   sql::Rows rows =
       TRY(Preview(plan, world, step, static_cast<uint64_t>(limit), session->WatchSignals()));

@@ -42,10 +42,18 @@ class Shown : public Progress {
   void OnMilestone(const std::string& flow, Milestone milestone) override {
     MutexLock lock(mutex_);
     flow_ = flow;
+    if (milestone == Milestone::kMoving) moving_since_ = SteadyClock::now();
+    share_ = -1;
     what_ = milestone == Milestone::kMoving   ? "loading"
             : milestone == Milestone::kMoved  ? "committing"
             : milestone == Milestone::kFrozen ? "reading"
                                               : what_;
+  }
+  bool WantsShare() const override { return true; }
+  void OnMoving(const std::string& flow, double share) override {
+    MutexLock lock(mutex_);
+    flow_ = flow;
+    share_ = share;
   }
   void OnDecided(const std::string& flow, const EpochRecord&, uint64_t rows,
                  uint64_t bytes) override {
@@ -72,14 +80,24 @@ class Shown : public Progress {
   void Clear() {
     if (style_ == ProgressStyle::kTerminal) std::fputs("\r\x1b[K", stderr);
   }
+  // " 42% of this epoch, about 10s left"
+  std::string Share() REQUIRES_LOCK(mutex_) {
+    if (share_ <= 0 || share_ > 1) return "";
+    std::string text = fmt::format(" {:.0f}% of this epoch", share_ * 100);
+    auto took = std::chrono::duration<double>(SteadyClock::now() - moving_since_).count();
+    if (share_ < 0.05 || took < 1) return text;
+    auto left = std::chrono::seconds(static_cast<int64_t>(took * (1 - share_) / share_));
+    return text + fmt::format(", about {} left", FormatDuration(left));
+  }
   std::string Line() {
     MutexLock lock(mutex_);
     auto elapsed =
         std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began_);
     double seconds = static_cast<double>(elapsed.count()) / 1e6;
     auto rate = static_cast<uint64_t>(static_cast<double>(rows_) / (seconds > 0 ? seconds : 1));
-    return fmt::format("{} {}: {} rows in {} epochs, {} rows/s, {} memory, {}", flow_, what_,
-                       FormatCount(rows_), epochs_, FormatCount(rate), FormatBytes(ResidentBytes()),
+    return fmt::format("{} {}{}: {} rows in {} epochs, {} rows/s, {} memory, {}", flow_, what_,
+                       Share(), FormatCount(rows_), epochs_, FormatCount(rate),
+                       FormatBytes(ResidentBytes()),
                        FormatDuration(std::chrono::floor<std::chrono::seconds>(elapsed)));
   }
   void Paint(std::stop_token stop) {
@@ -105,6 +123,8 @@ class Shown : public Progress {
   std::string flow_ GUARDED_BY(mutex_) = "run", what_ GUARDED_BY(mutex_) = "starting";
   uint64_t rows_ GUARDED_BY(mutex_) = 0, bytes_ GUARDED_BY(mutex_) = 0,
                  epochs_ GUARDED_BY(mutex_) = 0;
+  double share_ GUARDED_BY(mutex_) = -1;  // of the running query; -1: not known
+  SteadyClock::time_point moving_since_ GUARDED_BY(mutex_) = began_;
   std::mutex wait_;
   std::condition_variable_any woken_;
   std::jthread painter_;

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/secret_store.h"
 #include "base/text.h"
+#include "pipeline/references.h"
 
 namespace sluice {
 
@@ -58,7 +60,17 @@ Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& i
                                                   ? environment
                                                   : std::string(kDevelopment))));
   session->store_ = StoreOf(session->project_);
+  TRY(session->OpenReferences());
   return session;
+}
+
+Status ProjectSession::OpenReferences() {
+  secrets_ = MakeSecrets(*files_, project_.folder, SecretsPath());
+  return OpenPlainReferences(project_, connectors_, *secrets_);
+}
+
+std::string ProjectSession::SecretsPath() const {
+  return project_.folder + "/.sluice/secrets.json";
 }
 
 std::unique_ptr<ProjectSession> ProjectSession::Of(Project project, std::string store) {

@@ -32,6 +32,8 @@ class ProjectSession {
   Clock& clock() { return *clock_; }
   Project& project() { return project_; }
   const std::string& store() const { return store_; }
+  Secrets& secrets() { return *secrets_; }  // of a project that is on disk
+  std::string SecretsPath() const;
   const Connectors& connectors() const { return connectors_; }
   const Verbs& verbs() const { return verbs_; }
   Result<Ledger*> ledger();           // opened at the first call
@@ -49,6 +51,7 @@ class ProjectSession {
 
  private:
   ProjectSession();
+  Status OpenReferences();
 
   std::unique_ptr<Files> files_;
   std::unique_ptr<Clock> clock_;

@@ -26,13 +26,14 @@ namespace {
 
 // Starts this program as `sluice test --child FOLDER …`; true where SIGKILL ended it.
 bool SpawnChild(const std::string& folder, const std::string& pipeline,
-                const std::vector<std::string>& words, int kill_at) {
-  std::vector<std::string> arguments{"/proc/self/exe", "test",      "--child",
-                                     folder,           "--kill-at", std::to_string(kill_at),
-                                     "--pipeline",     pipeline};
+                const std::vector<std::string>& words, Micros now, int kill_at) {
+  std::vector<std::string> arguments{
+      "/proc/self/exe",        "test",       "--child", folder,  "--kill-at",
+      std::to_string(kill_at), "--pipeline", pipeline,  "--now", std::to_string(now.count())};
   for (const std::string& word : words)
     arguments.insert(arguments.end(), {"--word", word.starts_with("-") ? "=" + word : word});
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = 0;
@@ -68,6 +69,7 @@ class Tester {
 
   int Run(int jobs) {
     std::vector<std::jthread> workers;
+    workers.reserve(static_cast<size_t>(jobs));
     for (int i = 0; i < jobs; ++i) workers.emplace_back([this] { Work(); });
     workers.clear();
     if (skipped_ > 0)
@@ -122,8 +124,9 @@ Result<int> Test(const Invocation& invocation) {
       if (word.starts_with("=")) word.erase(0, 1);
     }
     return harness::RunAndDie(invocation.Get("--child"), invocation.Get("--pipeline", "test"),
-                              words, std::atoi(invocation.Get("--kill-at").c_str()),
-                              BuiltinConnectors(), BuiltinVerbs());
+                              words, Micros(std::atoll(invocation.Get("--now").c_str())),
+                              std::atoi(invocation.Get("--kill-at").c_str()), BuiltinConnectors(),
+                              BuiltinVerbs());
   }
   std::vector<std::string> paths = invocation.All("file");
   if (paths.empty()) paths = {"tests"};
@@ -161,6 +164,7 @@ Command TestCommand() {
                       {"--child", "FOLDER", "Used by the killed configuration: run here and die"},
                       {"--kill-at", "N", "The milestone at which the child dies"},
                       {"--pipeline", "NAME", "What the child runs"},
+                      {"--now", "MICROSECONDS", "What time it is for the child"},
                       {"--word", "WORD", "An option of the child's run", Option::Kind::kList}},
           .run = Test};
 }

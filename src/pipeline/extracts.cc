@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pipeline/for_each.h"
 #include "pipeline/planner.h"
 #include "pipeline/reserved.h"
 
@@ -27,16 +28,10 @@ Error UnknownColumn(const Written& written, std::string_view what, const Schema&
 // interval, which the range itself names.
 std::string Identity(const Node& body) {
   std::vector<std::string> parts;
-  const auto say = [](const auto& self, const Node& node) -> std::string {
-    std::string text = node.scalar;
-    for (const Node& item : node.list) text += "\x1e" + self(self, item);
-    for (const auto& [key, value] : node.map) text += "\x1e" + key.scalar + "=" + self(self, value);
-    return text;
-  };
   for (const auto& [key, value] : body.map) {
     const bool ranged = key.scalar == "path" || key.scalar == "rows" || key.scalar == "count" ||
                         key.scalar == "allow_empty" || key.scalar == "idle_after";
-    if (!ranged) parts.push_back(key.scalar + "\x1f" + say(say, value));
+    if (!ranged) parts.push_back(key.scalar + "\x1f" + TextOf(value));
   }
   std::sort(parts.begin(), parts.end());
   return Join(parts, "\n");

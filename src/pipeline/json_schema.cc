@@ -39,6 +39,9 @@ Json PipelineKey(const std::string& key) {
   if (key == "description") return Text("What it is for.");
   if (key == "owner") return Text("Who answers for it.");
   if (key == "tags") return Texts("Words to find it by.");
+  if (key == "for_each")
+    return Typed("One pipeline per entry; {{ each.x }} is what the entry holds.",
+                 {"array", "string"});
   if (key == "params") return Typed("Values that each run may set: name -> type.", {"object"});
   if (key == "parallelism") return Number("Steps or requests at once.");
   if (key == "max_rejects")
@@ -123,7 +126,10 @@ Json StepSchema(const Project& project, const Connectors& connectors, const Verb
   Json step = Closed(StepKeys(), StepKey);
   step["oneOf"] = Json::array();
   for (const std::string& verb : BuiltVerbs()) {
-    step["properties"][verb] = VerbSchema(verb, project, connectors, verbs);
+    // The whole mapping may come from for_each: extract: "{{ each.source }}".
+    const Json whole{{"type", "string"}, {"pattern", R"(\{\{)"}};
+    step["properties"][verb] = {
+        {"anyOf", Json::array({VerbSchema(verb, project, connectors, verbs), whole})}};
     step["oneOf"].push_back({{"required", {verb}}});
   }
   return step;

@@ -144,7 +144,7 @@ bool ComesFromWindow(const Planning& planning, const Planned& load) {
     step = &planning.steps.at(step->from[0]);
     const std::string& verb = step->node->verb;
     if (verb == "window") return true;
-    if (verb == "aggregate" || verb == "join" || verb == "sql") return false;
+    if (verb == "aggregate" || verb == "join" || verb == "lookup" || verb == "sql") return false;
   }
   return false;
 }

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "base/text.h"
+#include "pipeline/for_each.h"
 #include "pipeline/project.h"
 #include "pipeline/reserved.h"
 #include "spec/field.h"
@@ -130,17 +131,20 @@ Status ReadSteps(PipelineFile& file) {
   return Ok();
 }
 
-}  // namespace
+Result<Node> ReadDocument(const std::string& text, const std::string& path) {
+  Node node = TRY(ParseYaml(text, path));
+  if (node.IsNull()) return ConfigError({path, 1, 1}, "the file is empty; a pipeline needs steps:");
+  TRY(CheckKeys(node, PipelineKeys()));
+  return node;
+}
 
-Result<PipelineFile> ParsePipeline(std::string text, const std::string& path) {
+Result<PipelineFile> MakePipeline(std::string text, const std::string& path, Node node, Node each) {
   PipelineFile file;
   file.path = path;
   file.name = FileStem(path);
-  file.node = TRY(ParseYaml(text, path));
   file.text = std::move(text);
-  if (file.node.IsNull())
-    return ConfigError({path, 1, 1}, "the file is empty; a pipeline needs steps:");
-  TRY(CheckKeys(file.node, PipelineKeys()));
+  file.node = std::move(node);
+  file.each = std::move(each);
   if (const Node* name = file.node.Find("pipeline")) {
     file.name = TRY(ReadWritten(*name, "pipeline")).text;
     if (!IsStepName(file.name)) {
@@ -154,13 +158,41 @@ Result<PipelineFile> ParsePipeline(std::string text, const std::string& path) {
   return file;
 }
 
+}  // namespace
+
+Result<PipelineFile> ParsePipeline(std::string text, const std::string& path) {
+  Node node = TRY(ReadDocument(text, path));
+  if (const Node* each = node.Find("for_each"))
+    return ConfigError(each->mark, "for_each makes several pipelines; here is one");
+  return MakePipeline(std::move(text), path, std::move(node), {});
+}
+
+Result<std::vector<PipelineFile>> ParsePipelines(std::string text, const std::string& path,
+                                                 Files& files, const std::string& folder) {
+  const Node node = TRY(ReadDocument(text, path));
+  std::vector<PipelineFile> pipelines;
+  for (Each& each : TRY(ExpandForEach(node, files, folder))) {
+    pipelines.push_back(
+        TRY(MakePipeline(text, path, std::move(each.document), std::move(each.entry))));
+    const std::string& name = pipelines.back().name;
+    const auto named = [&](const PipelineFile& other) { return other.name == name; };
+    if (std::count_if(pipelines.begin(), pipelines.end(), named) == 1) continue;
+    return ConfigError(node.Find("for_each")->mark,
+                       fmt::format("for_each makes two pipelines '{}'; give each its name: "
+                                   "pipeline: \"{}_{{{{ each.… }}}}\"",
+                                   name, FileStem(path)));
+  }
+  return pipelines;
+}
+
 Result<std::vector<std::string>> ListPipelines(Files& files, const Project& project) {
   return files.Glob(JoinPath(project.folder, "pipelines/**/*.yml"));
 }
 
-Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const std::string& which) {
-  const auto read = [&](const std::string& path) -> Result<PipelineFile> {
-    return ParsePipeline(TRY(files.ReadAll(path, kMaxFileBytes)), path);
+Result<std::vector<PipelineFile>> ReadPipelines(Files& files, const Project& project,
+                                                const std::string& which) {
+  const auto read = [&](const std::string& path) -> Result<std::vector<PipelineFile>> {
+    return ParsePipelines(TRY(files.ReadAll(path, kMaxFileBytes)), path, files, project.folder);
   };
   if (EndsWith(which, ".yml") || EndsWith(which, ".yaml") || which.find('/') != std::string::npos) {
     if (!files.Exists(which)) return ConfigError({which, 0, 0}, "no such file");
@@ -169,11 +201,14 @@ Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const st
   const std::string direct = JoinPath(project.folder, "pipelines/" + which + ".yml");
   std::vector<std::string> names;
   for (const std::string& path : TRY(ListPipelines(files, project))) {
-    auto file = read(path);
-    if (path == direct && !file.ok()) return file;
-    if (!file.ok()) continue;  // `check` tells about the others
-    if (file->name == which) return file;
-    names.push_back(file->name);
+    auto found = read(path);
+    if (path == direct && !found.ok()) return found;
+    if (!found.ok()) continue;  // `check` tells about the others
+    for (PipelineFile& file : *found) {
+      if (file.name == which) return std::vector<PipelineFile>{std::move(file)};
+      names.push_back(file.name);
+    }
+    if (path == direct) return found;
   }
   std::string message =
       fmt::format("no pipeline '{}' in {}", which, JoinPath(project.folder, "pipelines"));
@@ -182,6 +217,17 @@ Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const st
   else if (!names.empty())
     message += fmt::format("; there are: {}", Join(names, ", "));
   return ConfigError({}, std::move(message));
+}
+
+Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const std::string& which) {
+  std::vector<PipelineFile> found = TRY(ReadPipelines(files, project, which));
+  if (found.size() == 1) return std::move(found.front());
+  std::vector<std::string> names;
+  for (const PipelineFile& file : found) names.push_back(file.name);
+  return ConfigError({found.front().path, 0, 0},
+                     fmt::format("the file stands for {} pipelines, one per entry of for_each; "
+                                 "name one: {}",
+                                 found.size(), Join(names, ", ")));
 }
 
 }  // namespace sluice

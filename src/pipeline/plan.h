@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -136,5 +137,11 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
 // and the SQL.
 std::string Describe(const Plan& plan);
 std::string DescribeJson(const Plan& plan);
+
+// The intervals of the pipeline's schedule that begin in [from, to), complete before `now`, in
+// order. Both are dates or instants in the schedule's zone; a date `to` is inclusive; empty: up to
+// the last complete one.
+Result<std::vector<Interval>> IntervalsOf(const PipelineFile& file, std::string_view from,
+                                          std::string_view to, Micros now);
 
 }  // namespace sluice

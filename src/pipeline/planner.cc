@@ -7,12 +7,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pipeline/for_each.h"
 
 namespace sluice {
 namespace {
 
 bool Restarts(std::string_view verb) {
-  return verb == "aggregate" || verb == "join" || verb == "sql" || verb == "window";
+  return verb == "aggregate" || verb == "join" || verb == "lookup" || verb == "sql" ||
+         verb == "window";
 }
 
 void PlanSteps(Planning& planning) {
@@ -67,7 +69,7 @@ void TellInterval(Planning& planning) {
 
 // Hash of the pipeline and of all it refers to.
 std::string Revision(const Planning& planning) {
-  std::string text = planning.file.text;
+  std::string text = planning.file.text + TextOf(planning.file.each);
   for (const auto& [path, sql] : planning.values.files_read()) text += "\x1f" + path + "\x1f" + sql;
   return Fingerprint(text);
 }
@@ -113,8 +115,10 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
   plan.params_json = settled->params_json;
   Template values(std::move(settled->scope), **session, parser, context.files, project.folder);
 
+  auto whole = WithLookedUpTables(project, file);
+  if (!whole.ok()) return fail(std::move(whole).error());
   Planning planning{.project = project,
-                    .file = file,
+                    .file = *whole,
                     .request = request,
                     .connectors = connectors,
                     .verbs = verbs,

@@ -92,6 +92,9 @@ Result<RetryPolicy> ReadRetry(const Node& node);
 Result<std::string> ReadAbout(const Node& node, std::string_view key);
 Result<std::vector<std::string>> ReadTags(const Node& node);
 
+// lookups.cc: lookups in tables of connections, as extracts and lookups in them.
+Result<PipelineFile> WithLookedUpTables(const Project& project, const PipelineFile& file);
+
 // graph.cc: who reads whom; fills from, mentions, after and order.
 void ConnectSteps(Planning& planning);
 LowerContext ContextOf(Planning& planning, const Planned& step);

@@ -56,6 +56,7 @@ struct StepNode {
 struct PipelineFile {
   std::string name, path, text;
   Node node;                    // the whole document
+  Node each;                    // its entry of for_each; null: it has none
   std::vector<StepNode> steps;  // in the order written
 };
 
@@ -64,9 +65,14 @@ struct PipelineFile {
 Result<Node> ParseYaml(std::string_view text, const std::string& file);
 
 // `which`: a pipeline's name or a path. Checks the shape of the document: known keys, one verb per
-// step, names.
+// step, names. A path with `for_each` stands for several.
 Result<PipelineFile> ReadPipeline(Files& files, const Project& project, const std::string& which);
-Result<PipelineFile> ParsePipeline(std::string text, const std::string& path);
+Result<std::vector<PipelineFile>> ReadPipelines(Files& files, const Project& project,
+                                                const std::string& which);
+// `folder`: where the file of a `for_each` is looked for.
+Result<std::vector<PipelineFile>> ParsePipelines(std::string text, const std::string& path,
+                                                 Files& files, const std::string& folder);
+Result<PipelineFile> ParsePipeline(std::string text, const std::string& path);  // without for_each
 Result<std::vector<std::string>> ListPipelines(Files& files,
                                                const Project& project);  // paths, sorted
 

@@ -19,13 +19,12 @@ constexpr std::string_view kSecurity = "security and metering";
 constexpr std::string_view kDatabases = "databases";
 
 constexpr Reserved kPipeline[] = {
-    {"trigger", kApi},          {"for_each", kWidth},        {"priority", kScheduler},
-    {"deadline", kScheduler},   {"timeout", kScheduler},     {"delivery", kWidth},
-    {"dead_letters", kChecks},  {"idempotent_by", kApi},     {"alerts", kScheduler},
-    {"on_success", kScheduler}, {"on_failure", kScheduler},  {"on_partial", kScheduler},
-    {"on_finish", kScheduler},  {"on_deadline", kScheduler}, {"output", kWidth},
-    {"pricing", kSecurity},     {"on_error", kWidth},        {"engine", "scale-out"},
-    {"parallelism", kWidth},
+    {"trigger", kApi},           {"priority", kScheduler},   {"deadline", kScheduler},
+    {"timeout", kScheduler},     {"delivery", kWidth},       {"dead_letters", kChecks},
+    {"idempotent_by", kApi},     {"alerts", kScheduler},     {"on_success", kScheduler},
+    {"on_failure", kScheduler},  {"on_partial", kScheduler}, {"on_finish", kScheduler},
+    {"on_deadline", kScheduler}, {"output", kWidth},         {"pricing", kSecurity},
+    {"on_error", kWidth},        {"engine", "scale-out"},    {"parallelism", kWidth},
 };
 constexpr Reserved kStep[] = {
     {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
@@ -43,28 +42,26 @@ constexpr Reserved kProject[] = {
     {"tariffs", kSecurity},   {"server", kScheduler},
 };
 constexpr Reserved kVerbs[] = {
-    {"lookup", kWidth},     {"check", kChecks}, {"call", kApi},      {"run", kWidth},
-    {"notify", kScheduler}, {"use", kWidth},    {"mask", kSecurity},
+    {"check", kChecks},     {"call", kApi},  {"run", kWidth},
+    {"notify", kScheduler}, {"use", kWidth}, {"mask", kSecurity},
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
 constexpr Reserved kConnections[] = {
-    {"mysql", kDatabases}, {"mariadb", kDatabases},
-    {"sqlite", kDatabases},   {"s3", kDatabases},    {"kafka", kStreams},
-    {"redis", kStreams},      {"webhook", kApi},     {"event", kApi},
-    {"http", kApi},           {"ledger", kChecks},   {"email", kScheduler},
-    {"slack", kScheduler},
+    {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"s3", kDatabases},
+    {"kafka", kStreams},   {"redis", kStreams},     {"webhook", kApi},      {"event", kApi},
+    {"http", kApi},        {"ledger", kChecks},     {"email", kScheduler},  {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"each", kWidth}, {"cursor", kDatabases}, {"event", kApi},  {"response", kApi}, {"row", kWidth},
-    {"rows", kWidth}, {"batch", kWidth},      {"file", kWidth}, {"steps", kWidth},
+    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi}, {"row", kWidth},
+    {"rows", kWidth},       {"batch", kWidth}, {"file", kWidth},   {"steps", kWidth},
 };
 
 }  // namespace
 
 const Keys& PipelineKeys() {
   static const Keys keys{"the pipeline",
-                         {"pipeline", "description", "owner", "tags", "params", "schedule", "epoch",
-                          "max_rejects", "retry", "on_row_error", "steps"},
+                         {"pipeline", "description", "owner", "tags", "params", "for_each",
+                          "schedule", "epoch", "max_rejects", "retry", "on_row_error", "steps"},
                          kPipeline};
   return keys;
 }
@@ -99,9 +96,9 @@ std::span<const Reserved> ReservedModes() { return kModes; }
 std::span<const Reserved> ReservedConnections() { return kConnections; }
 std::span<const Reserved> ReservedNames() { return kNames; }
 const std::vector<std::string>& BuiltVerbs() {
-  static const std::vector<std::string> verbs{"extract",   "map",      "derive", "filter",
-                                              "aggregate", "join",     "sql",    "dedupe",
-                                              "window",    "function", "load"};
+  static const std::vector<std::string> verbs{"extract",   "map",    "derive",   "filter",
+                                              "aggregate", "join",   "lookup",   "sql",
+                                              "dedupe",    "window", "function", "load"};
   return verbs;
 }
 

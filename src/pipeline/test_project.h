@@ -65,8 +65,9 @@ class TestProject {
   }
 
   Result<Plan> TryPlan(std::string text, std::vector<Error>* errors = nullptr) {
-    auto file = ParsePipeline(std::move(text), "p.yml");
-    if (!file.ok()) return file.error();
+    auto parsed = ParsePipelines(std::move(text), "p.yml", *files_, project_.folder);
+    if (!parsed.ok()) return parsed.error();
+    const PipelineFile* file = &parsed->front();
     ConnectorContext context{*files_, *database_, *clock_, project_.folder};
     return MakePlan(project_, *file, request, connectors_, verbs_, context, errors);
   }

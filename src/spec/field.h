@@ -49,6 +49,7 @@ struct FieldFacts {
   std::string shape = {};  // for docs: "text", "list of columns", "map name -> expression", …
   std::vector<std::string> choices = {};  // valid words; empty: free
   std::string standard = {};              // the default, as a user would write it; empty: none
+  bool secret = false;                    // holds a reference until a connector opens it
   std::string comes_with =
       {};  // not empty: reserved, an early use is refused with "not built yet: comes with …"
 };
@@ -158,6 +159,14 @@ class Spec {
                  config.*member = TRY(ReadWritten(node, field));
                  return Ok();
                });
+  }
+  // A password or a token: what the user writes stays a reference, and OpenSecret opens it.
+  Spec& SecretSlot(Written Config::*member, std::string name, std::string help,
+                   Need need = Need::kOptional) {
+    TextSlot(member, std::move(name), std::move(help), need);
+    facts_.fields.back().secret = true;
+    facts_.fields.back().shape = "secret:, env: or file:";
+    return *this;
   }
   Spec& List(std::vector<Written> Config::*member, std::string name, std::string help, Slot slot,
              std::string shape, Need need = Need::kOptional) {

@@ -168,6 +168,7 @@ Error ErrorFrom(std::string_view message) {
   const Complaint complaint = ReadComplaint(message);
   if (ReadRaised(complaint.text, error)) return error;
   error.kind = KindOf(complaint);
+  error.contended = complaint.type == "TransactionContext" && error.kind == ErrorKind::kTransient;
   error.message = ShortenLines(Trim(complaint.text));
   if (error.kind == ErrorKind::kCancelled) return CancelledError();
   if (complaint.type == "Out of Memory")

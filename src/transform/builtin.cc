@@ -4,8 +4,8 @@
 namespace sluice {
 
 Verbs BuiltinVerbs() {
-  return {MapVerb(), DeriveVerb(), FilterVerb(), AggregateVerb(), JoinVerb(),
-          SqlVerb(), DedupeVerb(), WindowVerb(), FunctionVerb()};
+  return {MapVerb(),    DeriveVerb(), FilterVerb(), AggregateVerb(), JoinVerb(),
+          LookupVerb(), SqlVerb(),    DedupeVerb(), WindowVerb(),    FunctionVerb()};
 }
 
 const Verb* Find(const Verbs& verbs, std::string_view name) {

@@ -10,6 +10,7 @@ Verb DeriveVerb();
 Verb FilterVerb();
 Verb AggregateVerb();
 Verb JoinVerb();
+Verb LookupVerb();
 Verb SqlVerb();
 Verb DedupeVerb();
 Verb WindowVerb();

@@ -36,18 +36,8 @@ Result<Lowered> LowerDerive(const Node& body, const std::vector<StepInput>& inpu
 }  // namespace
 
 Verb DeriveVerb() {
-  Verb verb{
-      .facts = Spec<Written>("derive", "Gives all columns, with the named ones added or replaced.")
-                   .facts(),
-      .lower = LowerDerive,
-      .mentions = {}};
-  verb.facts.open = true;
-  verb.facts.fields.push_back(
-      {.name = "<name>",
-       .help = "SQL, or { expr | value, type, description }; a name may be nested: address.city.",
-       .slot = Slot::kColumn,
-       .shape = "map name -> expression"});
-  return verb;
+  return VerbOfNames("derive", "Gives all columns, with the named ones added or replaced.",
+                     LowerDerive);
 }
 
 }  // namespace sluice

@@ -236,9 +236,9 @@ Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignmen
                  Reach::kRow};
 }
 
-Verb MapVerb() {
-  Verb verb{.facts = Spec<Written>("map", "Gives exactly the named columns.").facts(),
-            .lower = LowerMap,
+Verb VerbOfNames(std::string name, std::string summary, decltype(Verb::lower) lower) {
+  Verb verb{.facts = Spec<Written>(std::move(name), std::move(summary)).facts(),
+            .lower = std::move(lower),
             .mentions = {}};
   verb.facts.open = true;
   verb.facts.fields.push_back(
@@ -248,5 +248,7 @@ Verb MapVerb() {
        .shape = "map name -> expression"});
   return verb;
 }
+
+Verb MapVerb() { return VerbOfNames("map", "Gives exactly the named columns.", LowerMap); }
 
 }  // namespace sluice

@@ -34,4 +34,7 @@ Result<Gathered> Gather(const std::vector<Assignment>& assignments, const Schema
 Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignment>& assignments,
                              Gathered gathered, LowerContext& context);
 
+// A verb whose keys are the user's own names.
+Verb VerbOfNames(std::string name, std::string summary, decltype(Verb::lower) lower);
+
 }  // namespace sluice

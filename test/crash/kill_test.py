@@ -21,10 +21,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import loads  # noqa: E402
+import postgres_loads  # noqa: E402
+import servers  # noqa: E402
 from rig import Failed, Project, Scratch, expect, expect_equal, raw  # noqa: E402
 
 RESTART_SECONDS = 60
-NAMES = list(loads.ALL)
+LOADS = loads.ALL | postgres_loads.ALL
+NAMES = list(LOADS)
 
 
 def command(case, seed, trial):
@@ -49,7 +52,7 @@ def kill_after(project, seconds):
 class Case:
     def __init__(self, name, seed, folder, rows):
         self.name, self.seed = name, seed
-        self.load = loads.ALL[name](rows, seed)
+        self.load = LOADS[name](rows, seed)
         self.template = Project(folder / name / "template").create()
         self.load.prepare(self.template)
         calm = self.copy(folder / name / "calm")
@@ -63,11 +66,14 @@ class Case:
         again = calm.sluice("run", "load")
         expect(again.code in (0, 3), f"the second run failed:\n{again.text}")
         self.load.after(calm)
+        self.load.removed(calm)
         shutil.rmtree(calm.folder)
 
     def copy(self, folder):
         shutil.copytree(self.template.folder, folder)
-        return Project(folder)
+        project = Project(folder)
+        self.load.placed(project)
+        return project
 
     def trial(self, folder, trial):
         draw = random.Random(f"{self.name} {self.seed} {trial}")
@@ -86,6 +92,7 @@ class Case:
         done = project.sluice("run", "load", timeout=RESTART_SECONDS)
         expect(done.code in (0, 3), f"the run after that failed, exit code {done.code}:\n{done.text}")
         self.load.after(project)
+        self.load.removed(project)
         return killed
 
 
@@ -135,8 +142,14 @@ def main():
     raw()
     passed = failed = 0
     print(f"seed {arguments.seed}, {len(trials)} trials of each case", flush=True)
+    names = arguments.case or NAMES
+    without = [name for name in names if name in postgres_loads.ALL] if servers.postgres_programs() is None else []
+    if without:
+        print(f"skipped: {', '.join(without)}: no PostgreSQL server; apt-get install postgresql", flush=True)
     with Scratch("kill", keep=arguments.keep) as folder:
-        for name in arguments.case or NAMES:
+        for name in names:
+            if name in without:
+                continue
             began = time.monotonic()
             try:
                 case = Case(name, arguments.seed, folder, arguments.rows)
@@ -152,9 +165,13 @@ def main():
             shutil.rmtree(folder / name, ignore_errors=True) if bad == 0 else None
         if failed and arguments.keep:
             raise SystemExit(f"kept: {folder}\n{passed} passed, {failed} failed")
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed" + (f", {len(without)} skipped" if without else ""))
     return 1 if failed or passed == 0 else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        if postgres_loads.PostgresLoad.server is not None:
+            postgres_loads.PostgresLoad.server.stop()

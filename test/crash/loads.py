@@ -73,6 +73,12 @@ class Load:
         # Half a file: each file is an epoch of its own.
         return (project.folder / "in/00.csv").stat().st_size // 2
 
+    def placed(self, project):
+        """A copy of the template is about to be run."""
+
+    def removed(self, project):
+        """It is about to be deleted."""
+
     def yaml(self, project):
         return f"""
 epoch: {{ max_bytes: {self.epoch_bytes(project)} }}

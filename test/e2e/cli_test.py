@@ -3,6 +3,7 @@
 forms. Run one with its name: test/e2e/cli_test.py json [--keep]."""
 import json
 import subprocess
+import shutil
 import sys
 from pathlib import Path
 
@@ -253,6 +254,20 @@ def copy_a_table_to_parquet(project):
     expect_equal(query(":memory:", f"SELECT count(*), sum(i) FROM '{project.folder}/out.parquet'"), [["5", "10"]], "the rows")
 
 
+def copy_after_its_records_were_deleted(project):
+    project.write("orders.csv", ORDERS)
+    expect_equal(project.sluice("copy", "orders.csv", "out/a.csv").code, 0, "the first copy")
+    shutil.rmtree(project.folder / "out" / ".sluice")
+    done = project.sluice("copy", "orders.csv", "out/a.csv")
+    expect_equal(done.code, 1, f"exit code without records\n{done.text}")
+    expect_in("the same command with --resync", done.err)
+    done = project.sluice("copy", "orders.csv", "out/a.csv", "--resync")
+    expect_equal(done.code, 0, f"exit code with --resync\n{done.text}")
+    done = project.sluice("copy", "orders.csv", "out/a.csv")
+    expect_equal(done.code, 0, f"exit code of the next copy\n{done.text}")
+    expect_equal(query(":memory:", f"SELECT count(*) FROM '{project.folder}/out/a.csv'"), [["4"]], "the rows")
+
+
 def copy_says_what_is_wrong(project):
     done = project.sluice("copy", "none.csv", "w.duckdb:t")
     expect(done.code in (1, 2), f"exit code {done.code} for a file that is not there")
@@ -270,7 +285,8 @@ def copy_says_what_is_wrong(project):
 TESTS = [version_help_and_usage, json_of_a_run, json_of_an_interval, json_of_errors, exit_code_3_where_rows_are_rejected,
          what_is_loaded_is_not_loaded_again, check_says_where_and_what, plan_shows_everything, preview_loads_nothing,
          runs_and_logs_remember, found_from_a_subfolder, parameters, copy_csv_to_a_table, copy_a_glob_of_parquet_to_csv,
-         copy_where_and_select, copy_modes_and_keys, copy_a_table_to_parquet, copy_says_what_is_wrong]
+         copy_where_and_select, copy_modes_and_keys, copy_a_table_to_parquet,
+         copy_after_its_records_were_deleted, copy_says_what_is_wrong]
 
 if __name__ == "__main__":
     sys.exit(main_of(TESTS))

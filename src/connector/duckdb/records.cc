@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -89,6 +90,19 @@ Result<std::vector<LoadedRange>> Records::Loaded(sql::Session& session, const La
         {.identity = row[0].text, .fingerprint = row[1].text, .epoch = {std::stoll(row[2].text)}});
   }
   return loaded;
+}
+
+Status Records::Prune(sql::Session& session, const Lane& lane, uint64_t keep, Needed needed) const {
+  const std::string newest =
+      fmt::format("(SELECT epoch FROM {} WHERE {} ORDER BY epoch DESC LIMIT 1 OFFSET {})", Epochs(),
+                  kOfLane, std::max<uint64_t>(keep, 1));
+  auto pruned = session.Execute(
+      fmt::format("DELETE FROM {} WHERE {} AND published AND epoch <= {}{}", Epochs(), kOfLane,
+                  newest, needed == Needed::kIdentities ? " AND len(identities) = 0" : ""),
+      BindLane(lane));
+  if (!pruned.ok() && pruned.error().kind != ErrorKind::kTransient)
+    return std::move(pruned).error().While(fmt::format("pruning '{}'", file_.shown()));
+  return Ok();  // another writer was there: next time
 }
 
 Result<EpochId> Records::Allocate(sql::Session& session) const {

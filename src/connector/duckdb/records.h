@@ -28,6 +28,8 @@ class Records {  // one thread
   Result<std::optional<EpochRecord>> Last(sql::Session& session, const Lane& lane) const;
   Result<std::vector<LoadedRange>> Loaded(sql::Session& session, const Lane& lane) const;
 
+  Status Prune(sql::Session& session, const Lane& lane, uint64_t keep, Needed needed) const;
+
   // Within the landing's transaction:
   Result<EpochId> Allocate(sql::Session& session) const;
   // kRejected where a run of the lane with a higher fence has committed; kTransient where one

@@ -124,6 +124,12 @@ Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane,
   return std::unique_ptr<Landing>(std::move(landing));
 }
 
+Status DuckdbSink::Prune(const Lane& lane, uint64_t keep, Needed needed) {
+  const auto session = TRY(Recorded());
+  if (!session) return Ok();
+  return records_.Prune(*session, lane, keep, needed);
+}
+
 Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
   const auto session = TRY(Recorded());
   if (!session) return Ok();

@@ -30,6 +30,7 @@ class DuckdbSink final : public Sink {  // the driver's thread; outlives its lan
                                            std::optional<EpochId> number,
                                            std::vector<Landed>& landed,
                                            std::stop_token stop) override;
+  Status Prune(const Lane& lane, uint64_t keep, Needed needed) override;
   Status Sweep(const Lane& lane, EpochId decided) override;
   Status TakeBack(Landing& landing, const std::vector<Load>& loads,
                   const std::vector<EpochId>& epochs) override;

@@ -350,6 +350,34 @@ TEST_F(DuckdbSinkTest, StagedRowsOfOneKeyAreRefusedWhereNoOrderTellsThemApart) {
       << published.error().message;
 }
 
+TEST_F(DuckdbSinkTest, PruningLeavesTheNewestAndWhatIdentifiesLoads) {
+  const Load load = MakeLoad(Mode::kAppend);
+  Must(TryLoad(load, Values("(1,'2026-01-01','a')"), "a.csv:1"));
+  for (int i = 0; i < 4; ++i) Must(TryLoad(load, Values("(2,'2026-01-01','b')")));
+  const Lane theirs = lane_;
+  lane_.flow = "other";
+  Must(TryLoad(load, Values("(3,'2026-01-01','c')")));
+  lane_ = theirs;
+  const int64_t last = Must(sink_->Last(lane_))->epoch.value;
+  Must(sink_->Prune(lane_, 2, Needed::kIdentities));
+  Must(sink_->Prune(lane_, 2, Needed::kIdentities));
+  EXPECT_EQ(Content("flow, epoch, identities", "main._sluice_epochs"),
+            "other 6 [];out 1 ['a.csv:1'];out 4 [];out 5 []");
+  EXPECT_EQ(Must(sink_->Loaded(lane_)).size(), 1u);
+  Must(sink_->Prune(lane_, 0, Needed::kNewest));
+  EXPECT_EQ(Content("flow, epoch", "main._sluice_epochs"), "other 6;out 5");
+  EXPECT_EQ(Must(sink_->Last(lane_))->epoch.value, last);
+  EXPECT_EQ(Content("id"), "1;2;2;2;2;3");
+}
+
+TEST_F(DuckdbSinkTest, PruningKeepsWhatIsNotPublished) {
+  const Load load = MakeLoad(Mode::kUpsert, {"id"});
+  StageRows(load, "(1,'2026-01-01','a')");
+  StageRows(load, "(2,'2026-01-01','a')");
+  Must(sink_->Prune(lane_, 1, Needed::kNewest));
+  EXPECT_EQ(Content("epoch", "main._sluice_epochs"), "1;2");
+}
+
 TEST_F(DuckdbSinkTest, PublishingNothingStagedEmptiesAnOverwrite) {
   const Load load = MakeLoad(Mode::kOverwrite);
   DoLoad(load, "(1,'2026-01-01','a')");

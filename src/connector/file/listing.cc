@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "format/unpack.h"
 
 namespace sluice {
 namespace {
@@ -20,30 +21,46 @@ std::string ExtensionOf(const std::string& path) {
 }
 
 Result<FileFormat> ByExtension(const std::string& path, const Mark& mark) {
-  const std::string all = ExtensionOf(path);
+  const format::Packing packing = format::PackingOf(path);
+  const std::string all =
+      ExtensionOf(path.substr(0, path.size() - format::ExtensionOf(packing).size()));
   const std::string last = all.empty() ? "" : all.substr(all.rfind('.'));
-  if (last == ".csv") return FileFormat::kCsv;
+  if (last == ".csv" || last == ".tsv") return FileFormat::kCsv;
   if (last == ".ndjson" || last == ".jsonl") return FileFormat::kNdjson;
-  if (last == ".parquet") return FileFormat::kParquet;
-  for (const char* later :
-       {".gz", ".zst", ".bz2", ".tsv", ".json", ".avro", ".orc", ".xml", ".xlsx", ".zip"}) {
+  if (last == ".json") return FileFormat::kJson;
+  if (last == ".parquet" && packing == format::Packing::kNone) return FileFormat::kParquet;
+  if (last == ".parquet")
+    return ConfigError(mark,
+                       fmt::format("'{}': Parquet packs itself; unpack the file first", path));
+  for (const char* later : {".bz2", ".avro", ".orc", ".xml", ".xlsx", ".zip", ".xz"}) {
     if (last != later) continue;
     return ConfigError(
         mark, fmt::format(
                   "'{}': files that end in {} are not built yet: they come with the width; today: "
-                  ".csv, .ndjson, .jsonl, .parquet{}",
-                  path, last, last == ".json" ? " (one object per line: say format: ndjson)" : ""));
+                  ".csv, .tsv, .ndjson, .jsonl, .json, each also .gz or .zst, and .parquet",
+                  path, last));
   }
   return ConfigError(
       mark,
-      fmt::format("'{}': the extension does not say the format; add format: csv, ndjson or parquet",
+      fmt::format("'{}': the extension does not say the format; add format: csv, ndjson, json or "
+                  "parquet",
                   path));
 }
 
 }  // namespace
 
 std::string_view NameOf(FileFormat format) {
-  return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
+  switch (format) {
+    case FileFormat::kCsv:
+      return "csv";
+    case FileFormat::kNdjson:
+      return "ndjson";
+    case FileFormat::kJson:
+      return "json";
+    case FileFormat::kParquet:
+      break;
+  }
+  return "parquet";
 }
 
 Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Written>& globs,
@@ -95,6 +112,7 @@ Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFil
   const Mark& mark = glob.mark;
   if (word == "csv") return FileFormat::kCsv;
   if (word == "ndjson") return FileFormat::kNdjson;
+  if (word == "json") return FileFormat::kJson;
   if (word == "parquet") return FileFormat::kParquet;
   if (files.empty()) {
     auto named = ByExtension(glob.text, mark);

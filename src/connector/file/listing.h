@@ -19,7 +19,7 @@ struct ListedFile {
   std::string identity;  // empty until Identify
 };
 
-enum class FileFormat : uint8_t { kCsv, kNdjson, kParquet };
+enum class FileFormat : uint8_t { kCsv, kNdjson, kJson, kParquet };
 std::string_view NameOf(FileFormat format);
 
 // Sorted by name, each once. No match is kRejected, unless `allow_empty`.

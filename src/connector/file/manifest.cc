@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/json_full.h"
 #include "base/text.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr const char* kClaiming = "/claiming";  // in the lane's folder
 
+constexpr const char* kOldParts = "/parts";  // likewise
 constexpr int kFormat = 1;
 constexpr uint64_t kManifestLimit = 64 << 20;
 
@@ -189,6 +191,46 @@ Status ManifestStore::Sweep() {
     if (owner.ok() && *owner == owner_) Release(epoch);
   }
   if (!decided.empty()) TRY(RollForward(TRY(Read(decided.back()))));
+  return Ok();
+}
+
+Result<std::vector<std::string>> ManifestStore::OldParts() const {
+  const std::string path = Full(lane_folder_) + kOldParts;
+  if (!files_.Exists(path)) return std::vector<std::string>();
+  std::vector<std::string> parts;
+  for (const std::string& line : Split(TRY(files_.ReadAll(path, kManifestLimit)), '\n')) {
+    if (line.empty()) continue;
+    if (Outside(line)) return Damaged("a name leads out of the folder");
+    parts.push_back(line);
+  }
+  return parts;
+}
+
+Status ManifestStore::Prune(uint64_t keep, Needed needed) {
+  const std::vector<EpochId> epochs = TRY(Epochs());
+  keep = std::max<uint64_t>(keep, 1);
+  if (epochs.size() <= keep) return Ok();
+  std::vector<EpochId> old;
+  std::set<std::string> parts;
+  for (const std::string& part : TRY(OldParts())) parts.insert(part);
+  for (size_t i = 0; i + keep < epochs.size(); ++i) {
+    const Manifest manifest = TRY(Read(epochs[i]));
+    const bool named = std::any_of(
+        manifest.record.ranges.begin(), manifest.record.ranges.end(), [](const auto& range) {
+          return std::any_of(range.second.cuts.begin(), range.second.cuts.end(),
+                             [](const Cut& cut) { return !cut.identity.empty(); });
+        });
+    if (!manifest.record.published || !manifest.taken_back.empty() ||
+        (named && needed == Needed::kIdentities))
+      continue;
+    old.push_back(epochs[i]);
+    for (const auto& [from, to] : manifest.renames) parts.insert(to);
+  }
+  if (old.empty()) return Ok();
+  std::erase_if(parts, [&](const std::string& part) { return !files_.Exists(Full(part)); });
+  const std::vector<std::string> lines(parts.begin(), parts.end());
+  TRY(WriteAtomically(files_, Full(lane_folder_) + kOldParts, Join(lines, "\n") + "\n"));
+  for (const EpochId epoch : old) TRY(files_.Remove(Full(ManifestName(epoch))));
   return Ok();
 }
 

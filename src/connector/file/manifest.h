@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "connector/sink.h"
 #include "data/range.h"
 
 namespace sluice {
@@ -44,6 +45,10 @@ class ManifestStore {  // of one lane and one target; one thread
   Status RollForward(const Manifest& manifest);
   // Deletes what undecided epochs left; finishes the decided ones.
   Status Sweep();
+  // Removes manifests but the newest `keep` and those that are needed; the names of files that they
+  // put in place go into the list of old parts before.
+  Status Prune(uint64_t keep, Needed needed);
+  Result<std::vector<std::string>> OldParts() const;  // from the sink's folder on
   Status Forget(EpochId epoch);  // the decision itself, of an epoch that was only staged
   void RemoveIfEmpty();          // the store's own folders
 

@@ -37,31 +37,44 @@ Result<uint64_t> AfterLine(File& file, const std::string& name, uint64_t at, uin
 
 class NdjsonFeed final : public sql::BlockFeed {
  public:
-  NdjsonFeed(Files& files, std::vector<FilePart> parts) : files_(files), parts_(std::move(parts)) {}
+  NdjsonFeed(OpenLines open, std::vector<FilePart> parts)
+      : open_(std::move(open)), parts_(std::move(parts)) {}
 
   Result<std::optional<Block>> Next(std::stop_token stop) override {
     MutexLock lock(mutex_);
     if (stop.stop_requested()) return CancelledError();
     for (; at_part_ < parts_.size(); ++at_part_, file_.reset()) {
-      const FilePart& part = parts_[at_part_];
+      FilePart& part = parts_[at_part_];
       if (!file_) {
-        file_ = TRY(files_.Open(part.path, Files::Mode::kRead));
+        file_ = TRY(open_(part));
         at_ = part.from;
+        if (part.to_its_end) part.to = UINT64_MAX;
       }
-      if (at_ < part.to) return std::optional<Block>(TRY(Read(part)));
+      if (at_ >= part.to) continue;
+      Block block = TRY(Read(part));
+      if (block.size > 0) return std::optional<Block>(std::move(block));
     }
     return std::optional<Block>();
   }
 
  private:
-  Result<Block> Read(const FilePart& part) REQUIRES_LOCK(mutex_) {
+  // Fills the bytes; where the end was not known and shows, the part is given it.
+  Status Fill(FilePart& part, std::span<char> into) REQUIRES_LOCK(mutex_) {
+    if (!part.to_its_end) return ReadAll(*file_, part.partition, at_, into);
+    const size_t count = TRY(file_->ReadAt(at_, into));
+    if (count < into.size()) part.to = at_ + count;
+    return Ok();
+  }
+
+  Result<Block> Read(FilePart& part) REQUIRES_LOCK(mutex_) {
     Block block;
     block.partition = part.partition;
     block.first = static_cast<int64_t>(at_);
     for (uint64_t capacity = kBlockBytes;; capacity *= 2) {
-      const uint64_t size = std::min(capacity, part.to - at_);
+      uint64_t size = std::min(capacity, part.to - at_);
       block.bytes.resize(size + kPadding);
-      TRY(ReadAll(*file_, part.partition, at_, {block.bytes.data(), size}));
+      TRY(Fill(part, {block.bytes.data(), size}));
+      size = std::min(size, part.to - at_);
       const void* feed = memrchr(block.bytes.data(), '\n', size);
       block.size =
           feed ? static_cast<size_t>(static_cast<const char*>(feed) - block.bytes.data()) + 1
@@ -78,7 +91,12 @@ class NdjsonFeed final : public sql::BlockFeed {
     block.last_of_partition = at_ == part.to;
     return block;
   }
-  Status CutOff(const FilePart& part, Block& block) REQUIRES_LOCK(mutex_) {
+  Status CutOff(FilePart& part, Block& block) REQUIRES_LOCK(mutex_) {
+    if (part.to_its_end) {
+      return RejectedError(
+          fmt::format("'{}': a record of more than {} bytes at byte {} (limit max_record_bytes)",
+                      part.partition, format::kMaxRecordBytes, at_));
+    }
     const uint64_t end = TRY(AfterLine(*file_, part.partition, at_, part.to));
     block.size = format::kMaxOriginalBytes;
     block.bytes.resize(block.size + kPadding);
@@ -89,9 +107,9 @@ class NdjsonFeed final : public sql::BlockFeed {
     return Ok();
   }
 
-  Files& files_;
+  const OpenLines open_;
   Mutex mutex_;
-  const std::vector<FilePart> parts_;
+  std::vector<FilePart> parts_ GUARDED_BY(mutex_);
   size_t at_part_ GUARDED_BY(mutex_) = 0;
   uint64_t at_ GUARDED_BY(mutex_) = 0;
   std::unique_ptr<File> file_ GUARDED_BY(mutex_);
@@ -101,8 +119,8 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 }  // namespace
 
-std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(Files& files, std::vector<FilePart> parts) {
-  return std::make_unique<NdjsonFeed>(files, std::move(parts));
+std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(OpenLines open, std::vector<FilePart> parts) {
+  return std::make_unique<NdjsonFeed>(std::move(open), std::move(parts));
 }
 
 Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, uint64_t size,
@@ -134,9 +152,7 @@ Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, u
   return cut;
 }
 
-Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path,
-                                     const std::vector<int64_t>& offsets) {
-  std::unique_ptr<File> file = TRY(files.Open(path, Files::Mode::kRead));
+Result<std::vector<int64_t>> LinesOf(File& file, const std::vector<int64_t>& offsets) {
   std::vector<int64_t> lines;
   std::vector<char> buffer(256 << 10);
   int64_t line = 1;
@@ -145,7 +161,7 @@ Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path,
     const auto to = static_cast<uint64_t>(std::max<int64_t>(offset, 0));
     while (at < to) {
       const std::span<char> part(buffer.data(), std::min<uint64_t>(buffer.size(), to - at));
-      const size_t count = TRY(file->ReadAt(at, part));
+      const size_t count = TRY(file.ReadAt(at, part));
       if (count == 0) break;
       line += std::count(part.begin(), part.begin() + static_cast<ptrdiff_t>(count), '\n');
       at += count;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,12 +16,16 @@ namespace sluice {
 struct FilePart {
   std::string path, partition;
   uint64_t from = 0, to = 0;  // bytes; both at the beginning of a line, or at the end of the file
+  bool to_its_end = false;    // where that is shows when it is read: `to` is not known
 };
+
+// Opens a part's file as lines: as it is, unpacked, or the records of a document.
+using OpenLines = std::function<Result<std::unique_ptr<File>>(const FilePart&)>;
 
 // DuckDB's workers read for themselves, one after the other: a block is copied from the page cache
 // in a tenth of the time that it takes to decode. A line longer than the record limit is not held:
 // its block has the beginning and says how much is left out.
-std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(Files& files, std::vector<FilePart> parts);
+std::unique_ptr<sql::BlockFeed> MakeNdjsonFeed(OpenLines open, std::vector<FilePart> parts);
 
 struct LineCut {
   uint64_t to = 0;
@@ -32,7 +37,6 @@ Result<LineCut> CutLines(Files& files, const std::string& path, uint64_t from, u
                          uint64_t rows, uint64_t bytes);
 
 // The line of each offset (ascending), from 1.
-Result<std::vector<int64_t>> LinesOf(Files& files, const std::string& path,
-                                     const std::vector<int64_t>& offsets);
+Result<std::vector<int64_t>> LinesOf(File& file, const std::vector<int64_t>& offsets);
 
 }  // namespace sluice

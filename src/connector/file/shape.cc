@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "format/parquet.h"
 #include "format/path_list.h"
+#include "format/unpack.h"
 
 namespace sluice {
 namespace {
@@ -49,8 +50,8 @@ Error DoesNotFit(const ListedFile& file, const std::string& difference, const Sc
                   file.partition, Format(wanted), difference));
 }
 
-Result<std::string> HeadOf(Files& files, const std::string& path) {
-  std::unique_ptr<File> file = TRY(files.Open(path, Files::Mode::kRead));
+Result<std::string> HeadOf(Files& files, const ListedFile& listed) {
+  const auto file = TRY(format::OpenUnpacked(files, listed.path, listed.partition));
   std::string head(kHeadBytes, '\0');
   head.resize(TRY(file->ReadAt(0, head)));
   return head;
@@ -58,8 +59,9 @@ Result<std::string> HeadOf(Files& files, const std::string& path) {
 
 // The sniffer takes minutes over such a line, and then shows all of it.
 Status RefuseLongLine(Files& files, const ListedFile& file) {
-  if (file.size <= kMostLineBytes) return Ok();
-  std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
+  if (file.size <= kMostLineBytes && format::PackingOf(file.path) == format::Packing::kNone)
+    return Ok();
+  const auto open = TRY(format::OpenUnpacked(files, file.path, file.partition));
   std::string sample(kSniffedBytes, '\0');
   sample.resize(TRY(open->ReadAt(0, sample)));
   size_t line = 1;
@@ -75,19 +77,34 @@ Status RefuseLongLine(Files& files, const ListedFile& file) {
 }
 
 bool IsEmpty(const ListedFile& file, std::string_view head) {
-  return file.size == 0 || (file.size == 3 && head == "\xEF\xBB\xBF");
+  return file.size == 0 || head.empty() || head == "\xEF\xBB\xBF";
 }
 
 // Whether a CSV has more than its header: a header alone says nothing of types.
 Result<bool> HasRows(Files& files, const ListedFile& file) {
-  std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
+  const auto open = TRY(format::OpenUnpacked(files, file.path, file.partition));
   std::string head(64 << 10, '\0');
   head.resize(TRY(open->ReadAt(0, head)));
   const size_t first = head.find_first_of("\r\n");
   return first != std::string::npos && head.find_first_not_of("\r\n", first) != std::string::npos;
 }
 
-Result<Schema> InferNdjson(sql::Session& session, const std::vector<ListedFile>& listed) {
+// FROM over the records, for their types: the elements of the list at `records` as columns.
+std::string RecordsOf(const std::string& paths, bool lines, const std::string& records) {
+  const std::string read = fmt::format(
+      "read_json({}, format='{}', ignore_errors={}, union_by_name=true, dateformat='iso', "
+      "maximum_object_size={})",
+      paths, lines ? "newline_delimited" : "auto", lines, lines ? 16 << 20 : 256 << 20);
+  if (records.empty()) return "SELECT * FROM " + read;
+  std::string path;
+  for (const std::string& part : Split(records, '.'))
+    path += (path.empty() ? "" : ".") + QuoteIdentifier(part);
+  return fmt::format("SELECT unnest(_record) FROM (SELECT unnest({}) AS _record FROM {})", path,
+                     read);
+}
+
+Result<Schema> InferJson(sql::Session& session, const std::vector<ListedFile>& listed,
+                         FileFormat format, const std::string& records) {
   std::vector<std::string> paths;
   for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
     if (listed[i].size > 0) paths.push_back(listed[i].path);
@@ -95,10 +112,7 @@ Result<Schema> InferNdjson(sql::Session& session, const std::vector<ListedFile>&
   if (paths.empty()) return Schema{};
   // Its rows are never used, for it hides bad lines; its idea of the types is.
   Result<Schema> schema =
-      session.Describe(fmt::format("SELECT * FROM read_json({}, format='newline_delimited', "
-                                   "ignore_errors=true, union_by_name=true, dateformat='iso', "
-                                   "maximum_object_size={})",
-                                   format::PathList(paths), 16 << 20));
+      session.Describe(RecordsOf(format::PathList(paths), format == FileFormat::kNdjson, records));
   if (!schema.ok() && schema.error().kind != ErrorKind::kCancelled) {
     return RejectedError(fmt::format(
         "inferring the columns of '{}': {}; declare them in `columns:`", listed[0].partition,
@@ -157,16 +171,23 @@ Result<std::string> Widen(sql::Session& session, const std::string& a, const std
 }
 
 Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const ListedFile& file,
-                                    const std::vector<std::string>& wanted, std::stop_token stop) {
-  const std::string head = TRY(HeadOf(files, file.path));
+                                    const std::vector<std::string>& wanted,
+                                    const format::CsvTold& told, std::stop_token stop) {
+  const std::string head = TRY(HeadOf(files, file));
   if (IsEmpty(file, head)) return format::CsvFacts{};
   TRY(RefuseLongLine(files, file));
-  return format::SniffCsv(session, file.path, head, wanted, stop);
+  format::CsvTold here = told;
+  const std::string name = ToLower(file.path);
+  if (here.delimiter.empty() && name.find(".tsv", name.rfind('/') + 1) != std::string::npos)
+    here.delimiter = "\t";
+  return format::SniffCsv(session, file.path, head, wanted, here, stop);
 }
 
 Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
-                            const std::vector<ListedFile>& listed, std::stop_token stop) {
-  if (format == FileFormat::kNdjson) return InferNdjson(session, listed);
+                            const std::vector<ListedFile>& listed, const FileTold& told,
+                            std::stop_token stop) {
+  if (format == FileFormat::kNdjson || format == FileFormat::kJson)
+    return InferJson(session, listed, format, told.records);
   Schema schema;
   bool only_header = false;  // what `schema` was made of
   for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
@@ -174,7 +195,7 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
     const Schema found =
         format == FileFormat::kParquet
             ? TRY(format::ParquetSchema(session, listed[i].path, stop))
-            : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), stop)).columns;
+            : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), told.csv, stop)).columns;
     if (found.empty()) continue;
     const std::string difference = schema.empty() ? "" : Difference(found, schema);
     if (!difference.empty()) return DoesNotFit(listed[i], difference, schema);
@@ -192,10 +213,12 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
 
 Result<std::string> FromCsv(sql::Session& session, Files& files,
                             const std::vector<ListedFile>& listed, const Schema& schema,
-                            const std::string& rejects, std::stop_token stop) {
+                            const format::CsvTold& told, const std::string& rejects,
+                            std::stop_token stop) {
   std::map<std::pair<format::CsvDialect, Schema>, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
-    const format::CsvFacts facts = TRY(FactsOfCsv(session, files, file, NamesOf(schema), stop));
+    const format::CsvFacts facts =
+        TRY(FactsOfCsv(session, files, file, NamesOf(schema), told, stop));
     if (facts.columns.empty()) continue;
     alike[{facts.dialect, TRY(FitCsv(facts, file, schema))}].push_back(file.path);
   }

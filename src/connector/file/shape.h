@@ -15,6 +15,12 @@
 
 namespace sluice {
 
+// What the user says about how the files are written.
+struct FileTold {
+  format::CsvTold csv;
+  std::string records;  // JSON: the dotted path to the list of records
+};
+
 // The declared columns with their types as DuckDB writes them; a type it does not know: kConfig at
 // its place.
 Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWritten>& columns);
@@ -23,14 +29,17 @@ Result<std::string> Widen(sql::Session& session, const std::string& a, const std
 
 // Looks into up to 20 files: the columns of the first, types widened by the others.
 Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
-                            const std::vector<ListedFile>& listed, std::stop_token stop);
+                            const std::vector<ListedFile>& listed, const FileTold& told,
+                            std::stop_token stop);
 Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const ListedFile& file,
-                                    const std::vector<std::string>& wanted, std::stop_token stop);
+                                    const std::vector<std::string>& wanted,
+                                    const format::CsvTold& told, std::stop_token stop);
 
 // FROM items for files of which each is told where it does not have the columns of `schema`.
 Result<std::string> FromCsv(sql::Session& session, Files& files,
                             const std::vector<ListedFile>& listed, const Schema& schema,
-                            const std::string& rejects, std::stop_token stop);
+                            const format::CsvTold& told, const std::string& rejects,
+                            std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
                                 const Schema& schema, std::stop_token stop);
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "connector/file/manifest.h"
+#include "format/unpack.h"
 
 namespace sluice {
 namespace {
@@ -23,13 +24,57 @@ struct Place {
   std::string extension, copy_options;
 };
 
-std::string CopyOptions(const std::string& format, const std::string& compression) {
-  if (format == "csv") return "(FORMAT csv, HEADER true)";
-  if (format == "ndjson") return "(FORMAT json)";
+std::string_view CodecOf(format::Packing packing) {
+  return packing == format::Packing::kGzip   ? "gzip"
+         : packing == format::Packing::kZstd ? "zstd"
+                                             : "none";
+}
+
+// Of text: by the path's extension where the load does not say.
+std::string TextCodec(const Load& load) {
+  if (!load.compression.empty() && load.compression != "auto") return load.compression;
+  return std::string(CodecOf(format::PackingOf(load.target)));
+}
+
+bool IsTsv(const Load& load) { return ToLower(load.target).find(".tsv") != std::string::npos; }
+
+std::string CopyOptions(const std::string& format, const Load& load) {
+  const std::string codec_option = fmt::format(", COMPRESSION {}", TextCodec(load));
+  if (format == "csv") {
+    return fmt::format("(FORMAT csv, HEADER true{}{})", IsTsv(load) ? ", DELIMITER '\t'" : "",
+                       codec_option);
+  }
+  if (format == "ndjson") return fmt::format("(FORMAT json{})", codec_option);
+  const std::string& compression = load.compression;
   const std::string codec = compression == "auto" || compression.empty() ? "snappy"
                             : compression == "none"                      ? "uncompressed"
                                                                          : compression;
   return fmt::format("(FORMAT parquet, COMPRESSION {})", codec);
+}
+
+// What is written must be what its name says, for readers go by the name.
+Status CheckPacking(const Load& load, const std::string& format) {
+  const std::string_view named = CodecOf(format::PackingOf(load.target));
+  if (format == "parquet") {
+    if (named == "none") return Ok();
+    return ConfigError(load.mark,
+                       fmt::format("'{}': Parquet packs itself; name it .parquet and say "
+                                   "compression: {}",
+                                   load.target, named));
+  }
+  const std::string codec = TextCodec(load);
+  if (codec == "snappy") {
+    return ConfigError(
+        load.mark, fmt::format("compression 'snappy' is for parquet, '{}' is {}; gzip, zstd and "
+                               "none are valid",
+                               load.target, format));
+  }
+  if (EndsWith(load.target, "/") || codec == named) return Ok();
+  return ConfigError(
+      load.mark, codec == "none"
+                     ? fmt::format("'{}' is named as packed, and compression is none", load.target)
+                     : fmt::format("'{}' would be packed and not be named so; name it {}.{}",
+                                   load.target, load.target, codec == "gzip" ? "gz" : "zst"));
 }
 
 Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
@@ -45,19 +90,15 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
                     load.target));
   }
   const std::string format = TRY(FormatOfTarget(load));
-  const bool parquet = format == "parquet";
-  if (!parquet && !load.compression.empty() && load.compression != "auto" &&
-      load.compression != "none") {
-    return ConfigError(load.mark,
-                       fmt::format("compression '{}' is for parquet, '{}' is {}; leave it out",
-                                   load.compression, load.target, format));
-  }
+  TRY(CheckPacking(load, format));
   const std::string path = JoinPath(project_folder, load.target);
   Place place{.shown = load.target,
               .folder = ParentFolder(path),
               .file = FileName(path),
               .extension = format,
-              .copy_options = CopyOptions(format, load.compression)};
+              .copy_options = CopyOptions(format, load)};
+  if (format != "parquet" && TextCodec(load) == "gzip") place.extension += ".gz";
+  if (format != "parquet" && TextCodec(load) == "zstd") place.extension += ".zst";
   if (EndsWith(path, "/")) {
     place.folder = path;
     while (place.folder.size() > 1 && EndsWith(place.folder, "/")) place.folder.pop_back();
@@ -297,6 +338,10 @@ class FileSink final : public Sink {
     return std::unique_ptr<Landing>(std::move(landing));
   }
 
+  Status Prune(const Lane& lane, uint64_t keep, Needed needed) override {
+    return StoreOf(lane).Prune(keep, needed).While(fmt::format("pruning '{}'", place_.shown));
+  }
+
   Status Sweep(const Lane& lane, EpochId decided) override {
     ManifestStore store = StoreOf(lane);
     // Epochs that were only staged and that the decider does not know never were.
@@ -352,10 +397,13 @@ class FileSink final : public Sink {
   // Overwriting a folder: what was loaded there before goes once the new file is there.
   Status RemoveParts(FileLanding& landing) {
     if (!place_.file.empty()) return Ok();
-    for (const EpochId epoch : TRY(StoreOf(landing.lane()).Epochs())) {
-      for (const auto& [from, to] : TRY(StoreOf(landing.lane()).Read(epoch)).renames) {
-        if (files_.Exists(place_.folder + "/" + to)) landing.Remove(to);
-      }
+    const ManifestStore store = StoreOf(landing.lane());
+    std::vector<std::string> parts = TRY(store.OldParts());
+    for (const EpochId epoch : TRY(store.Epochs())) {
+      for (const auto& [from, to] : TRY(store.Read(epoch)).renames) parts.push_back(to);
+    }
+    for (std::string& part : parts) {
+      if (files_.Exists(store.Full(part))) landing.Remove(std::move(part));
     }
     return Ok();
   }
@@ -383,14 +431,15 @@ class FileSink final : public Sink {
 Result<std::string> FormatOfTarget(const Load& load) {
   if (!load.format.empty() && load.format != "auto") return load.format;
   if (EndsWith(load.target, "/")) return std::string("parquet");
-  const std::string name = ToLower(load.target);
-  if (EndsWith(name, ".csv")) return std::string("csv");
+  std::string name = ToLower(load.target);
+  name.resize(name.size() - format::ExtensionOf(format::PackingOf(name)).size());
+  if (EndsWith(name, ".csv") || EndsWith(name, ".tsv")) return std::string("csv");
   if (EndsWith(name, ".parquet")) return std::string("parquet");
   if (EndsWith(name, ".ndjson") || EndsWith(name, ".jsonl")) return std::string("ndjson");
   return ConfigError(
       load.mark,
       fmt::format(
-          "'{}': the extension says no format; name it .csv, .ndjson, .jsonl or .parquet, or "
+          "'{}': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl or .parquet, or "
           "set format: csv, ndjson or parquet",
           load.target));
 }

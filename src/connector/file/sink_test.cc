@@ -143,7 +143,7 @@ TEST_F(FileSinkTest, PathsThatSayNothingAreRefused) {
   Load zipped = MakeLoad("out.csv");
   zipped.compression = "zstd";
   EXPECT_EQ(refusal(zipped),
-            "p.yml:3:1: compression 'zstd' is for parquet, 'out.csv' is csv; leave it out");
+            "p.yml:3:1: 'out.csv' would be packed and not be named so; name it out.csv.zst");
 }
 
 TEST_F(FileSinkTest, AppendingToAFileThatIsThereIsRefused) {
@@ -366,6 +366,28 @@ TEST_F(FileSinkTest, AManifestCannotReachOutsideTheFolder) {
   manifest.removes = {"/etc/passwd"};
   EXPECT_FALSE(ParseManifest(Serialise(manifest)).ok());
   EXPECT_FALSE(ParseManifest("{}").ok());
+}
+
+TEST_F(FileSinkTest, PruningLeavesTheNewestAndForgetsNoFile) {
+  const Load load = MakeLoad("out/");
+  for (int i = 0; i < 5; ++i) DoLoad(load, Rows(i, i + 1));
+  const auto manifests = [&] {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_))
+      count += entry.path().extension() == ".json" ? 1 : 0;
+    return count;
+  };
+  auto sink = Make(load);
+  Must(sink->Prune(lane_, 2, Needed::kIdentities));
+  EXPECT_EQ(manifests(), 5u);  // each says what is loaded
+  Must(sink->Prune(lane_, 2, Needed::kNewest));
+  Must(sink->Prune(lane_, 2, Needed::kNewest));
+  EXPECT_EQ(manifests(), 2u);
+  EXPECT_EQ(Must(sink->Last(lane_))->epoch.value, 5);
+  EXPECT_EQ(Seen("out/*").size(), 5u);
+  // Who overwrites still finds the files whose manifests are gone.
+  DoLoad(MakeLoad("out/", Mode::kOverwrite), Rows(9, 10));
+  EXPECT_EQ(Seen("out/*"), Names{"out/part-6.parquet"});
 }
 
 }  // namespace

@@ -11,8 +11,10 @@
 #include "connector/file/listing.h"
 #include "connector/file/ndjson_feed.h"
 #include "connector/file/shape.h"
+#include "format/json_records.h"
 #include "format/ndjson.h"
 #include "format/parquet.h"
+#include "format/unpack.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +47,22 @@ Result<uint64_t> ByteOf(const std::string& text, uint64_t size) {
   return byte;
 }
 
+// Whole, or its last part: parts are loaded in their order.
+bool IsLoaded(const std::string& identity, const std::set<std::string>& loaded) {
+  if (loaded.contains(identity)) return true;
+  const std::string prefix = identity + "#";
+  for (auto part = loaded.lower_bound(prefix); part != loaded.end(); ++part) {
+    if (!StartsWith(*part, prefix)) return false;
+    if (EndsWith(*part, fmt::format("-{}", kEnd))) return true;
+  }
+  return false;
+}
+
+// Read by our decoder, in order; the others by DuckDB.
+bool ByLines(FileFormat format) {
+  return format == FileFormat::kNdjson || format == FileFormat::kJson;
+}
+
 class FileSource final : public Source {
  public:
   FileSource(ExtractRequest request, Files& files, std::string folder)
@@ -65,7 +83,7 @@ class FileSource final : public Source {
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = format_ == FileFormat::kNdjson;
+    shape.ordered = ByLines(format_);
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
     shape.describe =
@@ -100,6 +118,24 @@ class FileSource final : public Source {
     return after;
   }
 
+  Position Kept(const Position& position) const override {
+    Position kept;
+    for (const auto& [partition, at] : position) {
+      if (ReadPosition(at).to != kEnd) kept[partition] = at;
+    }
+    return kept;
+  }
+
+  Result<Position> Resume(Position kept, const std::set<std::string>& loaded) override {
+    if (!List().ok()) return kept;  // Freeze says what is wrong
+    for (ListedFile& file : listed_) {
+      if (kept.contains(file.partition)) continue;
+      if (file.identity.empty()) file.identity = TRY(IdentityOf(files_, file));
+      if (IsLoaded(file.identity, loaded)) kept[file.partition] = PositionText(kEnd, file.identity);
+    }
+    return kept;
+  }
+
   std::vector<std::string> Unfinished(const Position& position) const override {
     std::vector<std::string> names;
     for (const ListedFile& file : listed_) {
@@ -117,7 +153,7 @@ class FileSource final : public Source {
     std::vector<ListedFile> files;
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
     Opened opened;
-    if (format_ == FileFormat::kNdjson) {
+    if (ByLines(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
       opened.from = TRY(FromParquet(session, files, schema, stop));
@@ -145,7 +181,8 @@ class FileSource final : public Source {
                 [](const Letter* a, const Letter* b) { return a->offset < b->offset; });
       std::vector<int64_t> offsets;
       for (const Letter* letter : found) offsets.push_back(letter->offset);
-      const std::vector<int64_t> lines = TRY(LinesOf(files_, file->path, offsets));
+      const auto open = TRY(format::OpenUnpacked(files_, file->path, partition));
+      const std::vector<int64_t> lines = TRY(LinesOf(*open, offsets));
       for (size_t i = 0; i < found.size(); ++i) {
         if (found[i]->line < 0) found[i]->line = lines[i];
         if (found[i]->original.empty()) found[i]->original = TRY(LineAt(*file, found[i]->offset));
@@ -161,7 +198,7 @@ class FileSource final : public Source {
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = format == FileFormat::kNdjson;
+    shape.ordered = ByLines(format);
     shape.describe = fmt::format("no file yet, {}", NameOf(format));
     return shape;
   }
@@ -172,7 +209,7 @@ class FileSource final : public Source {
     listed_ = TRY(ListFiles(files_, config.path, folder_, config.allow_empty));
     format_ = TRY(FormatOf(config.format, listed_, config.path.front()));
     is_listed_ = true;
-    return Ok();
+    return CheckTold();
   }
 
   Result<Schema> Columns(sql::Session& session, std::stop_token stop) {
@@ -183,7 +220,7 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
-      columns_ = TRY(InferColumns(session, files_, format_, listed_, stop));
+      columns_ = TRY(InferColumns(session, files_, format_, listed_, Told(), stop));
       inferred_ = true;
     }
     if (!columns_.empty()) return columns_;
@@ -212,15 +249,19 @@ class FileSource final : public Source {
 
   // Whether the range has no room for one more file.
   bool Spent(const ListedFile& file, const Limits& limits, const Limits& left) const {
-    if (limits.rows > 0 && (left.rows == 0 || format_ != FileFormat::kNdjson)) return true;
+    if (limits.rows > 0 && (left.rows == 0 || !Cuttable(file))) return true;
     if (limits.bytes == 0) return false;
-    return left.bytes == 0 || (format_ != FileFormat::kNdjson && file.size > left.bytes);
+    return left.bytes == 0 || (!Cuttable(file) && file.size > left.bytes);
+  }
+
+  // Whether a range may end inside the file.
+  bool Cuttable(const ListedFile& file) const {
+    return format_ == FileFormat::kNdjson && format::PackingOf(file.path) == format::Packing::kNone;
   }
 
   Result<Cut> CutOf(const ListedFile& file, uint64_t begin, const Limits& limits, Limits& left) {
     LineCut end{.to = file.size, .rows = 0};
-    if (format_ == FileFormat::kNdjson && (limits.rows > 0 || limits.bytes > 0) &&
-        begin < file.size) {
+    if (Cuttable(file) && (limits.rows > 0 || limits.bytes > 0) && begin < file.size) {
       end = TRY(CutLines(files_, file.path, begin, file.size, left.rows, left.bytes));
     }
     left.rows -= std::min(left.rows, end.rows);
@@ -270,14 +311,22 @@ class FileSource final : public Source {
       parts.push_back({.path = files[i].path,
                        .partition = files[i].partition,
                        .from = TRY(ByteOf(range.cuts[i].from, size)),
-                       .to = TRY(ByteOf(range.cuts[i].to, size))});
+                       .to = TRY(ByteOf(range.cuts[i].to, size)),
+                       .to_its_end = !Cuttable(files[i])});
     }
     auto scan = std::make_shared<sql::Scan>();
     scan->schema = schema;
     scan->decoder = [schema](std::vector<uint64_t> projected) {
       return format::MakeNdjsonDecoder(schema, projected);
     };
-    scan->feed = MakeNdjsonFeed(files_, std::move(parts));
+    scan->feed = MakeNdjsonFeed(
+        [this](const FilePart& part) -> Result<std::unique_ptr<File>> {
+          auto file = TRY(format::OpenUnpacked(files_, part.path, part.partition));
+          if (format_ == FileFormat::kNdjson) return file;
+          return format::MakeJsonRecords(std::move(file), request_.config.records.text,
+                                         part.partition);
+        },
+        std::move(parts));
     return scan;
   }
 
@@ -288,7 +337,10 @@ class FileSource final : public Source {
     TRY(session.Execute(fmt::format("DROP TABLE IF EXISTS temp.{}; DROP TABLE IF EXISTS temp.{}",
                                     QuoteIdentifier(rejects + "_errors"),
                                     QuoteIdentifier(rejects + "_scans"))));
-    opened.from = TRY(FromCsv(session, files_, files, schema, rejects, stop));
+    // DuckDB takes the end of a file that was cut off for its end.
+    for (const ListedFile& file : files)
+      TRY(format::CheckPacked(files_, file.path, file.partition, stop));
+    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, stop));
     std::map<std::string, std::string> partitions;
     for (const ListedFile& file : files) partitions[file.path] = file.partition;
     opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
@@ -302,8 +354,40 @@ class FileSource final : public Source {
     return Ok();
   }
 
+  // A key about another format would have no effect.
+  Status CheckTold() const {
+    const ExtractConfig& config = request_.config;
+    const bool csv = !config.delimiter.empty() || !config.quote.empty() || !config.header.empty() ||
+                     !config.encoding.empty() || config.skip > 0;
+    if (csv && format_ != FileFormat::kCsv) {
+      return ConfigError(config.mark,
+                         fmt::format("delimiter, quote, header, skip and encoding are for CSV; "
+                                     "these files are {}",
+                                     NameOf(format_)));
+    }
+    if (!config.records.empty() && format_ != FileFormat::kJson) {
+      return ConfigError(config.records.mark,
+                         fmt::format("'records' is the path to the list of records in a JSON "
+                                     "document; these files are {}",
+                                     NameOf(format_)));
+    }
+    return Ok();
+  }
+
+  FileTold Told() const {
+    const ExtractConfig& config = request_.config;
+    return {.csv = {.delimiter = config.delimiter == "tab" ? "\t" : config.delimiter,
+                    .quote = config.quote == "double"   ? "\""
+                             : config.quote == "single" ? "'"
+                                                        : config.quote,
+                    .encoding = config.encoding,
+                    .header = config.header,
+                    .skip = config.skip},
+            .records = config.records.text};
+  }
+
   Result<std::string> LineAt(const ListedFile& file, int64_t offset) {
-    std::unique_ptr<File> open = TRY(files_.Open(file.path, Files::Mode::kRead));
+    const auto open = TRY(format::OpenUnpacked(files_, file.path, file.partition));
     std::string line(format::kMaxOriginalBytes, '\0');
     line.resize(TRY(open->ReadAt(static_cast<uint64_t>(offset), line)));
     line.resize(std::min(line.find('\n'), line.size()));

@@ -299,5 +299,28 @@ TEST_F(FileSourceTest, NamesThatLookLikeGlobsAreRead) {
   EXPECT_THAT(RowsOf(All(*Make("s[1].ndjson"))), ElementsAre(Row{"1"}));
 }
 
+TEST_F(FileSourceTest, APositionNeedsNoFilesThatIdentitiesSayAreLoaded) {
+  for (int file = 0; file < 3; ++file)
+    probe_.Write(fmt::format("f{}.ndjson", file), "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n");
+  auto source = Make("*.ndjson", {{"id", "int"}});
+  std::set<std::string> loaded;
+  Position position;
+  for (int i = 0; i < 2; ++i) {  // 2 rows, then 1 and 1: into the second file
+    auto range = source->Freeze(position, {.rows = 2}, {});
+    ASSERT_TRUE(range.ok() && *range);
+    for (const Cut& cut : (*range)->cuts) loaded.insert(cut.identity);
+    position = source->After(position, **range);
+  }
+  ASSERT_THAT(position, SizeIs(2));
+  const Position kept = source->Kept(position);
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_EQ(kept.begin()->first, "f1.ndjson");
+  auto again = Make("*.ndjson", {{"id", "int"}});
+  const auto resumed = again->Resume(kept, loaded);
+  ASSERT_TRUE(resumed.ok());
+  EXPECT_EQ(*resumed, position);
+  EXPECT_EQ(Make("*.ndjson", {{"id", "int"}})->Resume({}, {}).value(), Position{});
+}
+
 }  // namespace
 }  // namespace sluice

@@ -3,10 +3,25 @@
 
 #include <fmt/format.h>
 
+#include "connector/postgres/connection.h"
 #include "connector/postgres/sink.h"
 #include "connector/postgres/source.h"
 
 namespace sluice {
+namespace {
+
+Result<std::string> Probe(const Node& node, const ConnectorContext& context) {
+  const postgres::Settings settings = TRY(postgres::ReadSettings(&node));
+  const Secret password = TRY(OpenSecret(context, settings.password));
+  const auto connection = TRY(postgres::Connect(settings, password, {}));
+  const int64_t tables = TRY(postgres::QueryNumber(
+      *connection,
+      "SELECT count(*) FROM information_schema.tables WHERE table_schema NOT IN "
+      "('pg_catalog', 'information_schema') AND table_name NOT LIKE '\\_sluice%'"));
+  return fmt::format("{}, {} table{}", settings.Shown(), tables, tables == 1 ? "" : "s");
+}
+
+}  // namespace
 
 Connector PostgresConnector() {
   Connector connector;
@@ -14,7 +29,7 @@ Connector PostgresConnector() {
   connector.summary = "Tables of a PostgreSQL database, read and written.";
   connector.connection = postgres::SettingsSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
-  connector.load_keys = {"table", "key", "partition", "provenance", "renamed_from"};
+  connector.load_keys = {"table", "key", "partition", "provenance"};
   connector.check = [](const Node& connection) -> Status {
     TRY(postgres::ReadSettings(&connection));
     return Ok();
@@ -34,6 +49,7 @@ Connector PostgresConnector() {
     return settings.ok() ? fmt::format("postgres:{}/{}", settings->Shown(), settings->schema)
                          : std::string("postgres:");
   };
+  connector.probe = Probe;
   return connector;
 }
 

@@ -43,6 +43,9 @@ Result<Landed> PostgresLanding::Write(size_t index, const std::string& select,
                 .select = select,
                 .bound = bound,
                 .names = VisibleNames(load.schema)};
+  for (const Column& column : load.order) {
+    if (column.hidden) rows.names.push_back(column.name);
+  }
   if (visibility_ == Visibility::kStaging) return StageRows(load, rows, std::move(stop));
   return ApplyTo(load, {.query = std::move(rows), .staged = {}, .epoch = epoch_}, std::move(stop));
 }
@@ -52,7 +55,8 @@ Result<Landed> PostgresLanding::StageRows(const Load& load, const Outgoing& rows
   const Target target = TRY(TargetOf(load, stop));
   const auto columns = TRY(EncodingFor(target, load));
   const std::string table = TRY(stage_.Prepare(*parts_.connection, target, load, columns));
-  return Landed{.rows = TRY(CopyIn(*parts_.connection, table, columns, epoch_.value, rows, stop)
+  return Landed{.rows = TRY(CopyIn(*parts_.connection, table, WithOrder(columns, load.order),
+                                   epoch_.value, rows, stop)
                                 .While(fmt::format("staging rows for '{}'", load.target)))};
 }
 

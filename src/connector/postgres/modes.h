@@ -6,10 +6,10 @@
 // `overwrite` deletes and copies in one transaction: readers see the old rows until the commit, and
 // grants, indexes, views and foreign keys stay as they are.
 //
-// Repeated keys: `insert` refuses them. `upsert` takes rows that are equal in every column as one
-// (the repeats count as unchanged) and refuses different rows with one key, because nothing says
-// which is the newer; of rows staged by several epochs the latest epoch's wins. `replace` takes all
-// rows of a key, of the latest epoch that has it.
+// Repeated keys: `insert` refuses them. `upsert` takes the latest by the load's `order` (those
+// before it count as updated) and rows that are equal in every column as one (the repeats count as
+// unchanged); where nothing says which of different rows is the newer it refuses them. `replace`
+// takes all rows of a key.
 #pragma once
 
 #include <optional>
@@ -34,9 +34,10 @@ Result<Landed> Apply(Connection& connection, const Target& target, const Load& l
                      const Incoming& rows, std::stop_token stop);
 
 // A table that holds a load's rows until they are merged: the columns of the target, those that
-// travel as text as text.
+// travel as text as text, and the hidden ones that say which row is later.
 std::string StageColumns(const Target& target, const std::vector<EncodedColumn>& columns,
-                         const std::vector<std::string>& not_null);
+                         const Schema& order, const std::vector<std::string>& not_null);
+std::vector<EncodedColumn> WithOrder(std::vector<EncodedColumn> columns, const Schema& order);
 
 // The name under which two landings of this load exclude each other; empty: they need not (append).
 std::string ClaimOf(const TableName& table, const Load& load);

@@ -62,6 +62,15 @@ Status Lock(Connection& connection, const std::string& name, std::stop_token sto
   return Ok();
 }
 
+Status EnsureSchema(Connection& connection, const std::string& schema) {
+  if (TRY(QueryNumber(connection, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1",
+                      {schema})) > 0) {
+    return Ok();
+  }
+  TRY(connection.Run("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(schema)));
+  return Ok();
+}
+
 std::string Records::Epochs() const { return QuoteIdentifier(schema_) + "._sluice_epochs"; }
 std::string Records::Numbers() const { return QuoteIdentifier(schema_) + "._sluice_epoch_numbers"; }
 
@@ -72,10 +81,10 @@ Result<bool> Records::Exist(Connection& connection) const {
 
 Status Records::Create(Connection& connection) const {
   if (TRY(Exist(connection))) return Ok();
+  TRY(EnsureSchema(connection, schema_));
   auto done = connection.Run(fmt::format(
       R"(BEGIN;
          SELECT pg_advisory_xact_lock({});
-         CREATE SCHEMA IF NOT EXISTS {};
          CREATE TABLE IF NOT EXISTS {} (
            project text, pipeline text, flow text, "interval" text, epoch bigint, fence bigint,
            run bigint, fingerprint text, identities text[], targets text[], record text, final boolean,
@@ -83,7 +92,7 @@ Status Records::Create(Connection& connection) const {
            PRIMARY KEY (project, pipeline, flow, "interval", epoch));
          CREATE SEQUENCE IF NOT EXISTS {};
          COMMIT)",
-      LockNumber("records"), QuoteIdentifier(schema_), Epochs(), Numbers()));
+      LockNumber("records"), Epochs(), Numbers()));
   if (done.ok()) return Ok();
   TRY(connection.Rollback());
   return std::move(done).error().While(fmt::format("creating the epoch records in {}", shown_));
@@ -97,14 +106,17 @@ Status Records::LockLane(Connection& connection, const Lane& lane, int64_t unset
     auto locked = Lock(connection, "lane " + lane.Key(), {});
     if (locked.ok()) return Ok();
     TRY(connection.Rollback());
-    if (connection.refusal().state != "55P03" && tried == 0 && unsettled == 0)
-      return std::move(locked).error();
+    if (connection.refusal().state != "55P03") return std::move(locked).error();
     if (unsettled == 0 || tried > 2) {
       return TransientError(
           fmt::format("another run commits into the lane '{}' of {} at the same time",
                       EscapeControl(lane.Key()), shown_));
     }
-    TRY(connection.Run("SELECT pg_terminate_backend($1)", {std::to_string(unsettled)}));
+    // Numbers of processes are used again: it is ended only where it holds a lock of ours.
+    TRY(
+        connection.Run("SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_locks WHERE locktype = "
+                       "'advisory' AND granted AND pid = $1",
+                       {std::to_string(unsettled)}));
   }
 }
 

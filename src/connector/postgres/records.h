@@ -57,6 +57,8 @@ class Records {  // one thread
 
 // From here to the end of the transaction nobody else holds `name`.
 Status Lock(Connection& connection, const std::string& name, std::stop_token stop);
+// CREATE SCHEMA IF NOT EXISTS asks for a right that who has the schema need not have.
+Status EnsureSchema(Connection& connection, const std::string& schema);
 std::string NumberList(const std::vector<EpochId>& epochs);  // "1, 2"; "NULL" for none
 
 }  // namespace sluice::postgres

@@ -99,7 +99,7 @@ TestServer::~TestServer() {
   std::ifstream(folder_ + "/data/postmaster.pid") >> pid;
   if (pid > 0) {
     ::kill(pid, SIGQUIT);
-    for (int i = 0; i < 500 && ::kill(pid, 0) == 0; ++i) ::usleep(10'000);
+    for (int i = 0; i < 500 && ::kill(pid, 0) == 0; ++i) ::usleep(10000);  // until it has ended
   }
   std::error_code none;
   fs::remove_all(folder_, none);

@@ -15,8 +15,8 @@ Spec<Settings> SettingsSpec() {
       .Integer(&Settings::port, "port", "Port of the server.")
       .TextSlot(&Settings::database, "database", "The database.", Need::kRequired)
       .TextSlot(&Settings::user, "user", "The role.", Need::kRequired)
-      .TextSlot(&Settings::password, "password",
-                "A reference: `secret:NAME`, `env:NAME` or `file:PATH`.")
+      .SecretSlot(&Settings::password, "password",
+                  "A reference: `secret:NAME`, `env:NAME` or `file:PATH`.")
       .Text(&Settings::schema, "schema",
             "Schema of tables that are named without one, and of the epoch records.")
       .Choice(&Settings::tls, "tls", "How the connection is encrypted; `verify` checks the name.",

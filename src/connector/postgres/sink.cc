@@ -8,6 +8,18 @@
 #include "base/text.h"
 
 namespace sluice::postgres {
+namespace {
+
+// Of what may be done twice: a lost answer is only a reason to do it again.
+Status CommitRepeatable(Connection& connection) {
+  auto done = connection.Commit();
+  if (done.ok() || done.error().kind != ErrorKind::kUnsettled) return done;
+  Error error = std::move(done).error();
+  error.kind = ErrorKind::kTransient;
+  return error;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Connection>> PostgresSink::Connected(std::stop_token stop) {
   if (connection_ && !connection_->lost() && connection_.use_count() == 1) {
@@ -65,7 +77,7 @@ Status PostgresSink::Prepare(const std::vector<Load>& loads, std::stop_token sto
     TRY(connection->Rollback());
     return std::move(done).error().While(fmt::format("preparing {}", settings_.Shown()));
   }
-  return connection->Commit();
+  return CommitRepeatable(*connection);
 }
 
 Status PostgresSink::PrepareTables(Connection& connection, const std::vector<Load>& loads,
@@ -77,6 +89,7 @@ Status PostgresSink::PrepareTables(Connection& connection, const std::vector<Loa
     // Two runs that find the same table missing create it one after the other.
     TRY(Lock(connection, "table " + Quoted(name), stop));
     target = TRY(FindTarget(connection, name, stop));
+    TRY(EnsureSchema(connection, name.schema));
     for (const std::string& statement : TRY(PlanTarget(target, name, load)))
       TRY(connection.Run(statement, {}, stop));
   }
@@ -140,7 +153,7 @@ Status PostgresSink::Sweep(const Lane& lane, EpochId decided) {
   TRY(connection->Begin());
   TRY(records_.ForgetStagedAfter(*connection, lane, decided));
   TRY(stage.ForgetAfter(*connection, decided));
-  TRY(connection->Commit());
+  TRY(CommitRepeatable(*connection));
   const auto last = TRY(records_.Last(*connection, lane, fate_->unsettled));
   if (!last || last->published) TRY(stage.DropAll(*connection));
   return Ok();

@@ -3,67 +3,21 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "connector/postgres/declared.h"
 #include "connector/postgres/feed.h"
 #include "connector/postgres/statement.h"
+#include "connector/postgres/walk.h"
 #include "connector/table_name.h"
 
 namespace sluice::postgres {
 namespace {
 
 constexpr uint64_t kGuessedRowBytes = 100;
-constexpr int64_t kWorthSplitting = 200'000;  // keys of a range that several readers share
-constexpr int64_t kPiecesPerReader = 4;
 constexpr int64_t kBlocksPerPiece = 4096;  // pages of 8 KiB in a snapshot
-
-// What the rows of a range are in the order of: a primary key, or a cursor with its key.
-struct Walk {
-  std::vector<std::string> columns;
-  std::vector<std::string> types;  // as SQL writes them
-  bool starts_over = false;        // a later run reads all rows again
-
-  bool empty() const { return columns.empty(); }
-  std::string Columns() const {
-    std::vector<std::string> quoted;
-    for (const std::string& column : columns) quoted.push_back(QuoteIdentifier(column));
-    return "(" + Join(quoted, ", ") + ")";
-  }
-  std::string OrderBy(std::string_view direction) const {
-    std::vector<std::string> order;
-    for (const std::string& column : columns)
-      order.push_back(QuoteIdentifier(column) + std::string(direction));
-    return Join(order, ", ");
-  }
-  std::string Texts() const {
-    std::vector<std::string> texts;
-    for (const std::string& column : columns) texts.push_back(QuoteIdentifier(column) + "::text");
-    return Join(texts, ", ");
-  }
-};
-
-Result<std::vector<std::string>> ReadPosition(const std::string& text) {
-  const Json json = TRY(ParseJson(text));
-  std::vector<std::string> values;
-  for (const Json& value : json)
-    values.push_back(value.is_string() ? value.get<std::string>() : "");
-  return values;
-}
-std::string PositionText(const std::vector<Value>& values) {
-  Json json = Json::array();
-  for (const Value& value : values) json.push_back(value.value_or(""));
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::optional<int64_t> WholeNumber(const std::string& text) {
-  int64_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 class PostgresSource final : public Source {
  public:
@@ -204,7 +158,7 @@ class PostgresSource final : public Source {
     for (const NamedWritten& wanted : request_.config.columns) {
       const TypedColumn* column = FindTyped(wanted.name);
       if (column == nullptr) return NoColumn(wanted.mark, "", wanted.name);
-      columns_.push_back({column->name, TRY(Declared(*column, wanted.value))});
+      columns_.push_back({column->name, TRY(ToReadAs(*column, wanted.value))});
     }
     if (columns_.empty())
       return ConfigError(Place(),
@@ -232,81 +186,6 @@ class PostgresSource final : public Source {
                              "text with columns: {{ {}: varchar, … }}, or with a query that casts "
                              "it: CAST({} AS text) AS {}",
                              column.name, Named(), column.type.shown, column.name, quoted, quoted));
-  }
-
-  static Result<ReadAs> Declared(const TypedColumn& column, const Written& type) {
-    const auto own = ToRead(column.type);
-    if (type.empty()) {
-      if (own) return *own;
-      return ConfigError(type.mark,
-                         fmt::format("column '{}' is of the type {}, which is not mapped; "
-                                     "declare it as varchar",
-                                     column.name, column.type.shown));
-    }
-    // Through the canonical column type and back: the name as DuckDB writes it.
-    const std::string upper = Canonical(type.text);
-    if (own && own->type == upper) return *own;
-    const auto target = ColumnTypeFor(upper);
-    ReadAs read{.type = upper};
-    if (upper == "VARCHAR") {
-      read.fetch = Fetch::kText;
-      return read;
-    }
-    static constexpr std::array<std::pair<std::string_view, Wire>, 13> kWires{
-        {{"BOOLEAN", Wire::kBool},
-         {"SMALLINT", Wire::kInt2},
-         {"INTEGER", Wire::kInt4},
-         {"BIGINT", Wire::kInt8},
-         {"FLOAT", Wire::kFloat4},
-         {"DOUBLE", Wire::kFloat8},
-         {"DATE", Wire::kDate},
-         {"TIMESTAMP", Wire::kTimestamp},
-         {"TIMESTAMP WITH TIME ZONE", Wire::kTimestamp},
-         {"TIME", Wire::kTime},
-         {"INTERVAL", Wire::kInterval},
-         {"UUID", Wire::kUuid},
-         {"JSON", Wire::kBytes}}};
-    bool known = ReadDecimal(upper).has_value();
-    if (known) read.wire = Wire::kNumeric;
-    for (const auto& [name, wire] : kWires) {
-      if (name == upper) read.wire = wire, known = true;
-    }
-    if (!known || !target) {
-      return ConfigError(type.mark,
-                         fmt::format("column '{}': a {} is not read as {}; declare a plain type or "
-                                     "cast it in the pipeline",
-                                     column.name, column.type.shown, type.text));
-    }
-    read.cast = *target;
-    return read;
-  }
-
-  static std::string Canonical(const std::string& type) {
-    std::string upper;
-    for (const char c : Trim(type)) upper += static_cast<char>(std::toupper(c));
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAliases{
-        {{"BOOL", "BOOLEAN"},
-         {"INT", "INTEGER"},
-         {"INT2", "SMALLINT"},
-         {"INT4", "INTEGER"},
-         {"INT8", "BIGINT"},
-         {"LONG", "BIGINT"},
-         {"REAL", "FLOAT"},
-         {"FLOAT4", "FLOAT"},
-         {"FLOAT8", "DOUBLE"},
-         {"TEXT", "VARCHAR"},
-         {"STRING", "VARCHAR"},
-         {"DOUBLE PRECISION", "DOUBLE"},
-         {"DATETIME", "TIMESTAMP"},
-         {"TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"},
-         {"NUMERIC", "DECIMAL(18,3)"},
-         {"DECIMAL", "DECIMAL(18,3)"}}};
-    for (const auto& [alias, name] : kAliases) {
-      if (upper == alias) return std::string(name);
-    }
-    if (StartsWith(upper, "NUMERIC(")) upper = "DECIMAL" + upper.substr(7);
-    std::erase(upper, ReadDecimal(upper) ? ' ' : '\0');
-    return upper;
   }
 
   Status ChooseWalk(const std::stop_token& stop) {
@@ -375,19 +254,10 @@ class PostgresSource final : public Source {
     return ", consistency: keys, by " + Join(walk_.columns, ", ");
   }
 
-  std::string Tuple(const std::vector<std::string>& values) const {
-    std::vector<std::string> texts;
-    for (size_t i = 0; i < walk_.columns.size(); ++i) {
-      texts.push_back(fmt::format(
-          "CAST({} AS {})", QuoteLiteral(i < values.size() ? values[i] : ""), walk_.types[i]));
-    }
-    return "(" + Join(texts, ", ") + ")";
-  }
-
   // Rows after a position of the walk; where it is empty, from the beginning.
   Result<std::string> Beyond(const std::string& position) const {
     if (!position.empty()) {
-      return walk_.Columns() + " > " + Tuple(TRY(ReadPosition(position)));
+      return walk_.Columns() + " > " + walk_.Tuple(TRY(ReadPosition(position)));
     }
     const auto& incremental = request_.config.incremental;
     if (incremental && incremental->initial) {
@@ -498,36 +368,11 @@ class PostgresSource final : public Source {
                                                   at(request_.interval->second))};
     }
     if (walk_.empty()) return SnapshotPieces(stop);
-    const std::string upper = walk_.Columns() + " <= " + Tuple(TRY(ReadPosition(cut.to)));
-    auto pieces = SplitKeys(cut);
+    const std::string upper = walk_.Columns() + " <= " + walk_.Tuple(TRY(ReadPosition(cut.to)));
+    auto pieces = request_.config.incremental ? std::vector<std::string>()
+                                              : SplitKeys(walk_, cut, settings_.readers);
     if (!pieces.empty()) return pieces;
     return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + upper};
-  }
-
-  // A long range of a number is shared among the readers.
-  std::vector<std::string> SplitKeys(const Cut& cut) const {
-    std::vector<std::string> pieces;
-    const bool number = walk_.columns.size() == 1 && !request_.config.incremental &&
-                        (walk_.types[0] == "bigint" || walk_.types[0] == "integer");
-    const auto to = ReadPosition(cut.to);
-    const auto from = cut.from.empty()
-                          ? Result<std::vector<std::string>>(std::vector<std::string>{"0"})
-                          : ReadPosition(cut.from);
-    if (!number || settings_.readers < 2 || !to.ok() || !from.ok()) return pieces;
-    const auto first = WholeNumber(from->at(0)), last = WholeNumber(to->at(0));
-    if (!first || !last || *first < 0 || *last - *first < kWorthSplitting) return pieces;
-    const int64_t count = settings_.readers * kPiecesPerReader;
-    const std::string name = QuoteIdentifier(walk_.columns[0]);
-    int64_t begin = *first;
-    for (int64_t i = 1; i <= count; ++i) {
-      const int64_t end = i == count ? *last : *first + (*last - *first) / count * i;
-      const std::string upper = fmt::format("{} <= {}", name, end);
-      // The first of all begins wherever the keys do.
-      pieces.push_back(
-          i == 1 && cut.from.empty() ? upper : fmt::format("{} > {} AND {}", name, begin, upper));
-      begin = end;
-    }
-    return pieces;
   }
 
   // Pages of a plain table; everything else is read by one.

@@ -22,10 +22,9 @@ Result<std::string> Stage::Prepare(Connection& connection, const Target& target,
                                    const std::vector<EncodedColumn>& columns) const {
   const std::string table = fmt::format("{}.{}", kStageSchema, QuoteIdentifier(NameOf(load)));
   TRY(Lock(connection, "stage", {}));
-  TRY(connection.Run(
-      fmt::format("CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE IF NOT EXISTS {} ({}, "
-                  "{} bigint)",
-                  kStageSchema, table, StageColumns(target, columns, {}), kEpochColumn)));
+  TRY(EnsureSchema(connection, std::string(kStageSchema)));
+  TRY(connection.Run(fmt::format("CREATE TABLE IF NOT EXISTS {} ({}, {} bigint)", table,
+                                 StageColumns(target, columns, load.order, {}), kEpochColumn)));
   return table;
 }
 

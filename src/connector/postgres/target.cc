@@ -42,7 +42,6 @@ Result<std::vector<std::string>> CreateTexts(const TableName& name, const Load& 
     for (const std::string& column : load.key) key.push_back(QuoteIdentifier(column));
     columns.push_back("PRIMARY KEY (" + Join(key, ", ") + ")");
   }
-  statements.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(name.schema));
   statements.push_back(
       fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", Quoted(name), Join(columns, ", ")));
   for (const Column& column : Visible(load.schema)) {

@@ -121,7 +121,8 @@ std::optional<WriteAs> ToWriteScalar(const std::string& row, const Type& target)
     // The server reads a text as JSON, or refuses it.
     if (row == "VARCHAR") return WriteAs{.cast = "VARCHAR", .wire = plain->wire};
     if (row != "JSON" && !IsNested(row)) return std::nullopt;
-    return WriteAs{.cast = "JSON", .wire = plain->wire};
+    // JSON goes as it is written; only what is no text yet is made one.
+    return WriteAs{.cast = row == "JSON" ? "VARCHAR" : "JSON", .wire = plain->wire};
   }
   if (plain != nullptr) {
     if (row != "JSON" && !duckdb::Widens(row, std::string(plain->type))) return std::nullopt;
@@ -216,6 +217,13 @@ std::optional<std::string> ColumnTypeFor(const std::string& type) {
   }
   if (IsNested(type)) return "json";
   return std::nullopt;
+}
+
+Type CreatedType(const std::string& type) {
+  for (const Plain& plain : kPlain) {
+    if (plain.type == type) return {.name = std::string(plain.name)};
+  }
+  return {.name = "text"};
 }
 
 std::string FetchText(const std::string& quoted_column, const ReadAs& read) {

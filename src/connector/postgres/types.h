@@ -72,6 +72,9 @@ std::optional<WriteAs> ToWrite(const std::string& row, const Type& target);
 // The type of a column that we create for DuckDB's `type`; nullopt: there is none.
 std::optional<std::string> ColumnTypeFor(const std::string& type);
 
+// The server's plain type of the values of DuckDB's `type`, else text: for columns of our own.
+Type CreatedType(const std::string& type);
+
 // The SQL that delivers a column in the form of its ReadAs.
 std::string FetchText(const std::string& quoted_column, const ReadAs& read);
 

@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""The program against a real PostgreSQL server: every mode, both ways, lost answers and fallen servers."""
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import rig  # noqa: E402
+from rig import expect, expect_equal, expect_in  # noqa: E402
+import servers  # noqa: E402
+
+os.environ["RIG_PG_PASSWORD"] = servers.PASSWORD
+SERVER = None
+
+
+def project_on(project, port=None, more=""):
+    """A database of its own as connection `pg`."""
+    database = SERVER.database()
+    project.create(SERVER.connection("pg", database, port) + more)
+    return database
+
+
+def run(project, *words, code=0):
+    done = project.sluice("run", *words)
+    expect_equal(done.code, code, f"exit code of run {' '.join(words)}:\n{done.text}")
+    return done
+
+
+def orders(project, name, rows):
+    lines = ["id,day,amount,note"]
+    lines += [f"{i},2026-01-0{1 + i % 3},{i}.50,n{i}" for i in rows]
+    project.write(name, "\n".join(lines) + "\n")
+
+
+COLUMNS = "columns: { id: bigint, day: date, amount: 'decimal(10,2)', note: varchar }"
+
+
+def load(project, into, path="in/*.csv", epoch=""):
+    project.pipeline("load", f"""
+{epoch}
+steps:
+  rows: {{ extract: {{ from: file, path: "{path}", {COLUMNS} }} }}
+  out:  {{ load: {{ into: pg, table: orders, {into} }} }}
+""")
+
+
+def test_append_once(project):
+    database = project_on(project)
+    orders(project, "in/1.csv", range(10))
+    load(project, "mode: append")
+    run(project, "load")
+    run(project, "load")
+    orders(project, "in/2.csv", range(10, 20))
+    run(project, "load")
+    expect_equal(SERVER.query(database, "SELECT count(*), sum(amount), count(DISTINCT _sluice_epoch) FROM orders"),
+                 [["20", "200.00", "2"]], "rows")
+    types = SERVER.query(database, "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid ="
+                         " 'orders'::regclass AND attnum > 0 ORDER BY attnum")
+    expect_equal(types, [["id", "bigint"], ["day", "date"], ["amount", "numeric(10,2)"], ["note", "text"],
+                         ["_sluice_epoch", "bigint"]], "types")
+
+
+def test_again_takes_back(project):
+    database = project_on(project)
+    orders(project, "in/1.csv", range(10))
+    load(project, "mode: append")
+    run(project, "load")
+    run(project, "load", "--again")
+    expect_equal(SERVER.number(database, "SELECT count(*) FROM orders"), 10, "rows")
+
+
+def test_upsert_and_partitions(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE orders (id bigint PRIMARY KEY, day date, amount numeric(12,4), note varchar(20), mine"
+                 " text DEFAULT 'kept'); INSERT INTO orders SELECT i, '2026-01-09', 0, 'old' FROM generate_series(5, 9) i")
+    orders(project, "in/1.csv", range(8))
+    load(project, "mode: upsert, key: id")
+    done = run(project, "load", "--output", "json").json()
+    expect_equal([(one["inserted"], one["updated"]) for one in done["loads"]], [(5, 3)], "counts of the server")
+    expect_equal(SERVER.query(database, "SELECT count(*), count(*) FILTER (WHERE note = 'old'), min(mine) FROM orders"),
+                 [["10", "2", "kept"]], "rows")
+    orders(project, "in/2.csv", [1, 4, 10])
+    project.pipeline("days", f"""
+steps:
+  rows: {{ extract: {{ from: file, path: in/2.csv, {COLUMNS} }} }}
+  out:  {{ load: {{ into: pg, table: orders, mode: replace_partition, partition: day }} }}
+""")
+    run(project, "days")
+    expect_equal(SERVER.query(database, "SELECT id FROM orders WHERE day = '2026-01-02' ORDER BY id"),
+                 [["1"], ["4"], ["10"]], "the partition")
+
+
+def test_overwrite_and_epochs_published_at_the_end(project):
+    database = project_on(project)
+    for part in range(4):
+        orders(project, f"in/{part}.csv", range(part * 10, part * 10 + 10))
+    load(project, "mode: overwrite", epoch="epoch: { max_rows: 7 }")
+    run(project, "load")
+    run(project, "load", "--again")
+    expect_equal(SERVER.number(database, "SELECT count(*) FROM orders"), 40, "rows")
+    expect_equal(SERVER.number(database, "SELECT count(*) FROM pg_tables WHERE schemaname = '_sluice_stage'"), 0, "stages")
+
+
+def test_to_duckdb_and_back(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE orders AS SELECT i AS id, (i * 1.01)::numeric(12,2) AS amount, 'n' || i AS note,"
+                 " timestamptz '2026-01-01 00:00+00' + i * interval '1 minute' AS at, ARRAY[i, NULL] AS list, jsonb_build_object('i',"
+                 " i) AS doc FROM generate_series(1, 5000) i; ALTER TABLE orders ADD PRIMARY KEY (id)")
+    project.pipeline("out", """
+epoch: { max_rows: 1000 }
+steps:
+  rows: { extract: { from: pg, table: orders } }
+  kept: { filter: id % 2 = 0 }
+  out:  { load: { into: warehouse, table: orders, mode: append } }
+""")
+    done = project.sluice("plan", "out")
+    expect_in("consistency: keys, by id", done.text)
+    run(project, "out")
+    expect_equal(project.query("SELECT count(*), sum(amount), max(list[1]), count(DISTINCT _sluice_epoch) FROM orders"),
+                 [["2500", "6315025.00", "5000", "5"]], "rows in DuckDB")
+    project.pipeline("back", """
+steps:
+  rows: { extract: { from: warehouse, table: orders } }
+  back: { load: { into: pg, table: copied, mode: upsert, key: id } }
+""")
+    run(project, "back")
+    expect_equal(SERVER.number(database, "SELECT count(*) FROM (SELECT id, amount, note, at, list::text, doc::text FROM orders"
+                               " WHERE id % 2 = 0 EXCEPT SELECT id, amount, note, at, list::text, doc::jsonb::text FROM copied) x"), 0,
+                 "rows that are not the same")
+
+
+def test_only_what_is_needed_is_asked_for(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE wide (id integer PRIMARY KEY, a text, b text); INSERT INTO wide VALUES (1, 'x', 'y')",
+                 "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
+    project.pipeline("out", """
+steps:
+  rows: { extract: { from: pg, table: wide } }
+  few:  { map: { id: id } }
+  out:  { load: { into: warehouse, table: few, mode: append } }
+""")
+    run(project, "out")
+    SERVER.query(database, "ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
+    log = (SERVER.folder / "log").read_text()
+    expect_in('COPY (SELECT "id" FROM "public"."wide"', log, "the server's log")
+
+
+def test_incremental_with_equal_cursors(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE events (id integer, at timestamp, v text); INSERT INTO events SELECT i, timestamp"
+                 " '2026-01-01' + (i / 10) * interval '1 hour', 'a' FROM generate_series(1, 100) i")
+    project.pipeline("out", """
+epoch: { max_rows: 7 }
+steps:
+  rows: { extract: { from: pg, table: events, incremental: { cursor: at, key: id } } }
+  out:  { load: { into: warehouse, table: events, mode: append } }
+""")
+    run(project, "out")
+    expect_equal(project.query("SELECT count(*), count(DISTINCT id) FROM events"), [["100", "100"]], "rows")
+    # A row that comes later with the greatest cursor value of all, and one after it.
+    SERVER.query(database, "INSERT INTO events SELECT 101, max(at), 'late' FROM events; INSERT INTO events SELECT 102, max(at) +"
+                 " interval '1 second', 'new' FROM events")
+    run(project, "out")
+    run(project, "out")
+    expect_equal(project.query("SELECT count(*), count(DISTINCT id), max(id) FROM events"), [["102", "102", "102"]], "rows")
+    SERVER.query(database, "INSERT INTO events VALUES (103, NULL, 'lost')")
+    done = run(project, "out", code=1)
+    expect_in("1 rows of events", done.text)
+    expect_in("have no 'at'", done.text)
+
+
+def test_query_interval_and_statement(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE sales (day date, n integer); INSERT INTO sales SELECT date '2026-01-01' + i % 5, i FROM"
+                 " generate_series(0, 99) i")
+    project.pipeline("daily", """
+schedule: { every: 1d, interval: day }
+steps:
+  rows:  { extract: { from: pg, query: "SELECT day, n FROM sales WHERE n >= {{ 10 }}", interval: day } }
+  out:   { load: { into: pg, table: daily, mode: replace_partition, partition: { day: "{{ ds }}" } } }
+  total: { sql: { in: pg, query: "CREATE TABLE IF NOT EXISTS totals (day date PRIMARY KEY, n bigint); INSERT INTO totals SELECT day, count(*) FROM daily WHERE day = '{{ ds }}' GROUP BY day ON CONFLICT (day) DO UPDATE SET n = EXCLUDED.n" } }
+""")
+    for _ in range(2):
+        run(project, "daily", "--date", "2026-01-03", "--again")
+    expect_equal(SERVER.query(database, "SELECT * FROM totals"), [["2026-01-03", "18"]], "totals")
+
+
+def test_letters_of_values_that_do_not_fit(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE t (id integer PRIMARY KEY, n numeric(5,1)); INSERT INTO t VALUES (1, 1.5), (2, 'NaN')")
+    text = """
+steps:
+  rows: { %s extract: { from: pg, table: t } }
+  out:  { load: { into: warehouse, table: t, mode: append } }
+"""
+    project.pipeline("out", text % "")
+    expect_in("column 'n': NaN does not fit DECIMAL(5,1)", run(project, "out", code=1).text)
+    project.pipeline("out", text % "on_row_error: reject, ")
+    run(project, "out", code=3)
+    expect_equal(project.query("SELECT id FROM t"), [["1"]], "rows")
+
+
+def test_the_password_is_nowhere(project):
+    project_on(project)
+    orders(project, "in/1.csv", range(10))
+    load(project, "mode: append")
+    texts = [run(project, "load").text, project.sluice("plan", "load").text, project.sluice("history").text]
+    os.environ["RIG_PG_PASSWORD"] = servers.PASSWORD + "-wrong"
+    try:
+        texts.append(project.sluice("run", "load").text)
+    finally:
+        os.environ["RIG_PG_PASSWORD"] = servers.PASSWORD
+    expect_in("password authentication failed", texts[-1])
+    for path in project.folder.rglob("*"):
+        if path.is_file():
+            expect(servers.PASSWORD.encode() not in path.read_bytes(), f"the password is in {path}")
+    for text in texts:
+        expect(servers.PASSWORD not in text, f"the password is in:\n{text}")
+    project.write("sluice.yml", "project: rig\nconnections:\n  pg: { type: postgres, database: x, user: y, password: plain-words }\n")
+    done = project.sluice("check")
+    expect_in("a password is never written here", done.text)
+    expect("plain-words" not in done.text, f"a password is repeated:\n{done.text}")
+
+
+def test_a_lost_answer_to_a_commit(project):
+    """Every commit of the run in turn is sent on, and its answer lost: what happened is asked, nothing is lost or repeated."""
+    settings = "epoch: { max_rows: 5 }\nretry: { attempts: 3, delay: 10ms }"
+    for skip in [0, 1, 2, 3] * int(os.environ.get("CUTS", "3")):
+        proxy = servers.CutAtCommit(SERVER.port, cuts=1, skip=skip)
+        try:
+            one = rig.Project(project.folder / f"{skip}_{time.time_ns()}")
+            database = project_on(one, proxy.port)
+            orders(one, "in/1.csv", range(10))
+            orders(one, "in/2.csv", range(10, 20))
+            load(one, "mode: append", epoch=settings)
+            done = one.sluice("run", "load")
+            if done.code != 0:  # cut before an epoch: in the preparation
+                run(one, "load")
+            run(one, "load")
+            expect_equal(SERVER.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["20", "20"]],
+                         f"rows after commit {skip} was cut ({proxy.cut} cuts):\n{done.text}")
+        finally:
+            proxy.close()
+
+
+def test_the_server_falls_over(project):
+    database = project_on(project)
+    for part in range(3):
+        orders(project, f"in/{part}.csv", range(part * 20000, part * 20000 + 20000))
+    load(project, "mode: append", epoch="epoch: { max_rows: 5000 }\nretry: { attempts: 5, delay: 500ms }")
+    process = project.start("run", "load")
+    SERVER.crash()
+    SERVER.start()
+    process.communicate(timeout=rig.RUN_SECONDS)
+    run(project, "load")
+    expect_equal(SERVER.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["60000", "60000"]], "rows")
+
+
+def test_records_dropped_are_refused(project):
+    database = project_on(project)
+    orders(project, "in/1.csv", range(10))
+    load(project, "mode: append")
+    run(project, "load")
+    SERVER.query(database, "DROP TABLE _sluice_epochs")
+    done = run(project, "load", code=1)
+    expect_in("sluice resync load", done.text)
+
+
+TESTS = [value for name, value in sorted(globals().items()) if name.startswith("test_")]
+
+
+if __name__ == "__main__":
+    if servers.postgres_programs() is None:
+        print(f"0 passed, 0 failed, {len(TESTS)} skipped\nskipped: no PostgreSQL server; apt-get install postgresql")
+        sys.exit(0)
+    SERVER = servers.Postgres()
+    try:
+        sys.exit(rig.main_of(TESTS))
+    finally:
+        SERVER.stop()

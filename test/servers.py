@@ -1,0 +1,161 @@
+"""Real servers for the end-to-end and crash tests: each in a folder of its own, on a free loopback port, ended by its pid.
+
+A test whose server is not installed is skipped with a count; with SLUICE_NO_SKIPS=1 that is a failure (scripts/test)."""
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from rig import Failed, expect
+
+PASSWORD = "s3cret-of-the-test"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def postgres_programs():
+    for folder in sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True) + ["/usr/bin", "/usr/local/bin"]:
+        if all(os.path.exists(f"{folder}/{name}") for name in ("initdb", "pg_ctl")) and shutil.which("psql"):
+            return folder
+    return None
+
+
+class Postgres:
+    """A cluster with fsync off; `durable=True` for tests that crash the server itself."""
+
+    def __init__(self, durable=False):
+        self.bin = postgres_programs()
+        self.folder = Path(tempfile.mkdtemp(prefix="sluice_pg_"))
+        self.port = free_port()
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "postgres")
+        (self.folder / "pw").write_text(PASSWORD + "\n")
+        os.chmod(self.folder / "pw", 0o644)
+        self.run(f"{self.bin}/initdb -D {self.folder}/data -U postgres --auth=scram-sha-256 --pwfile={self.folder}/pw"
+                 " -E UTF8 --locale=C.UTF-8 --no-sync")
+        with open(self.folder / "data/postgresql.conf", "a") as conf:
+            conf.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nshared_buffers = 128MB\n"
+                       "max_wal_size = 4GB\nmax_connections = 60\n")
+            conf.write("" if durable else "fsync = off\nfull_page_writes = off\n")
+        self.databases = 0
+        self.start()
+
+    def run(self, command):
+        quiet = f"{command} >>{self.folder}/rig.log 2>&1 </dev/null"
+        words = ["su", "postgres", "-s", "/bin/sh", "-c", quiet] if os.getuid() == 0 else ["sh", "-c", quiet]
+        # The log belongs to who runs the server.
+        done = subprocess.run(words, cwd="/", check=False)
+        if done.returncode != 0:
+            log = self.folder / "rig.log"
+            raise Failed(f"{command}: exit code {done.returncode}\n{log.read_text() if log.exists() else ''}")
+
+    def start(self):
+        self.run(f'{self.bin}/pg_ctl -D {self.folder}/data -l {self.folder}/log -w -t 60 -o "-p {self.port}" start')
+
+    def crash(self):
+        self.run(f"{self.bin}/pg_ctl -D {self.folder}/data -m immediate -w stop")
+
+    def stop(self):
+        try:
+            pid = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+            os.kill(pid, signal.SIGQUIT)
+            for _ in range(500):
+                os.kill(pid, 0)
+                time.sleep(0.01)  # waits for the server to end
+        except (OSError, ValueError):
+            pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def database(self):
+        self.databases += 1
+        name = f"t{self.databases}"
+        self.query("postgres", f"CREATE DATABASE {name}")
+        return name
+
+    def query(self, database, *statements):
+        """The rows of all statements, as lists of texts; "" for NULL."""
+        words = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database, "-At", "-F", "\t",
+                 "-v", "ON_ERROR_STOP=1", "-q"]
+        for statement in statements:
+            words += ["-c", statement]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PGPASSWORD": PASSWORD})
+        expect(done.returncode == 0, f"psql: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def number(self, database, statement):
+        return int(self.query(database, statement)[0][0])
+
+    def connection(self, name, database, port=None):
+        return (f"  {name}: {{ type: postgres, host: 127.0.0.1, port: {port or self.port}, database: {database}, "
+                "user: postgres, password: env:RIG_PG_PASSWORD }\n")
+
+
+class CutAtCommit:
+    """A proxy that sees the protocol: it hands a COMMIT on to the server and closes both sides before the answer. `cuts`
+    says how many commits are treated so, counted from the `skip`-th."""
+
+    COMMIT = b"Q" + (4 + len("COMMIT\0")).to_bytes(4, "big") + b"COMMIT\0"
+
+    def __init__(self, port, cuts=1, skip=0):
+        self.target, self.cuts, self.skip, self.cut = port, cuts, skip, 0
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            threading.Thread(target=self.forth, args=(client, server), daemon=True).start()
+            threading.Thread(target=self.back, args=(server, client), daemon=True).start()
+
+    def forth(self, client, server):
+        try:
+            while data := client.recv(1 << 16):
+                server.sendall(data)
+                if data.endswith(self.COMMIT) and self.is_to_be_cut():
+                    client.shutdown(socket.SHUT_RDWR)
+                    break
+            server.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def is_to_be_cut(self):
+        with self.lock:
+            if self.skip > 0:
+                self.skip -= 1
+                return False
+            if self.cut >= self.cuts:
+                return False
+            self.cut += 1
+            return True
+
+    @staticmethod
+    def back(server, client):
+        try:
+            while data := server.recv(1 << 16):
+                client.sendall(data)
+        except OSError:
+            pass
+        for end in (server, client):
+            try:
+                end.close()
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
