@@ -121,9 +121,11 @@ Result<Node> ListOf(const Node& node, Files& files, const std::string& folder) {
     return ConfigError(node.mark, "for_each takes a list, or a .yml file that is one");
   }
   const std::string path = JoinPath(folder, node.scalar);
-  auto text = files.ReadAll(path, kMaxListBytes);
-  if (!text.ok()) return ConfigError(node.mark, fmt::format("for_each: {}", text.error().message));
-  Node list = TRY(ParseYaml(*text, path));
+  if (!files.Exists(path)) {
+    return ConfigError(node.mark,
+                       fmt::format("for_each: there is no file '{}' in the project", node.scalar));
+  }
+  Node list = TRY(ParseYaml(TRY(files.ReadAll(path, kMaxListBytes)), path));
   if (!list.IsList()) return ConfigError(list.mark, "a for_each file is one list of entries");
   return list;
 }

@@ -126,6 +126,14 @@ def real_tests(tree):
 
 
 # Each rule with a tree in which it must find exactly that many problems.
+def disabled_tests(tree):
+    """A disabled test is the body of a process that another test of the file starts, never one that is put off."""
+    for name, text in tree.items():
+        declared = re.findall(r"\bTEST(?:_F|_P)?\(\w+, (DISABLED_\w+)\)", text)
+        if declared and "--gtest_also_run_disabled_tests" not in text:
+            yield f"{name}: {declared[0]} is run by nobody"
+
+
 RULES = {
     include_law: ({"data/a.h": '#include "engine/b.h"\n#include "no.h"\n', "engine/b.h": '#include "data/a.h"\n',
                    "other/c.h": ""}, 3),
@@ -142,6 +150,8 @@ RULES = {
     first_lines: ({"data/a.h": "#pragma once\n", "data/b.h": "// What.\n", "data/c.cc": "// What.\n"}, 2),
     real_tests: ({"data/a_test.cc": "TEST(A, B) {}\n", "data/b_test.cc": "EXPECT_EQ(1, 1); sleep_for(1s);",
                   "data/c.cc": ""}, 2),
+    disabled_tests: ({"base/a_test.cc": "TEST(A, DISABLED_B) {}",
+                      "base/b_test.cc": "TEST(A, DISABLED_B) {}  // --gtest_also_run_disabled_tests"}, 1),
 }
 
 

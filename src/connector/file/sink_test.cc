@@ -133,9 +133,10 @@ TEST_F(FileSinkTest, PathsThatSayNothingAreRefused) {
         {load}, {.files = *files_, .database = *database_, .clock = *clock_, .folder = folder_});
     return sink.ok() ? std::string("accepted") : Format(sink.error());
   };
-  EXPECT_EQ(refusal(MakeLoad("out.txt")),
-            "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .ndjson, .jsonl or "
-            ".parquet, or set format: csv, ndjson or parquet");
+  EXPECT_EQ(
+      refusal(MakeLoad("out.txt")),
+      "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl "
+      "or .parquet, or set format: csv, ndjson or parquet");
   EXPECT_EQ(
       refusal(MakeLoad("out*.csv")),
       "p.yml:3:1: 'out*.csv': a load writes one file, or a folder that ends in '/'; wildcards "

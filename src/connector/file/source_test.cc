@@ -274,14 +274,14 @@ TEST_F(FileSourceTest, SaysWhatIsWrongWithPathAndFormat) {
   EXPECT_TRUE(All(*Make(request)).empty());
   EXPECT_EQ(Shape(*Make(request)), "(id BIGINT)");
   probe_.Write("a.csv.gz", "x");
-  EXPECT_THAT(ErrorOf(*Make("a.csv.gz")), HasSubstr("not built yet: they come with the width"));
+  EXPECT_THAT(ErrorOf(*Make("a.csv.gz")), HasSubstr("ends in the middle of its packed bytes"));
   probe_.Write("a.json", "x");
-  EXPECT_THAT(ErrorOf(*Make("a.json")), HasSubstr("format: ndjson"));
+  EXPECT_THAT(ErrorOf(*Make("a.json")), HasSubstr("Malformed JSON"));
   probe_.Write("a.dat", "x");
   EXPECT_THAT(ErrorOf(*Make("a.dat")), HasSubstr("the extension does not say the format"));
   probe_.Write("a.csv", "x\n1\n");
   probe_.Write("b.ndjson", "{}");
-  EXPECT_THAT(ErrorOf(*Make("[ab].*son*")), HasSubstr("come with the width"));
+  EXPECT_THAT(ErrorOf(*Make("[ab].*son*")), HasSubstr("have different formats"));
   EXPECT_THAT(Shape(*Make("a.csv", {{"x", "nonsense"}})),
               HasSubstr("p.yml:4:9: column 'x': 'nonsense' is no type"));
   probe_.Write("empty.csv", "");
