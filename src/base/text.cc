@@ -180,6 +180,7 @@ bool ValidUtf8(std::string_view bytes) {
 std::string EscapeControl(std::string_view text) {
   std::string escaped;
   escaped.reserve(text.size());
+  const bool valid = ValidUtf8(text);
   for (size_t at = 0; at < text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
     // U+0080 to U+009F are control characters too: a terminal takes U+009B for an escape.
@@ -188,7 +189,7 @@ std::string EscapeControl(std::string_view text) {
                     static_cast<unsigned char>(text[at + 1]) <= 0x9F;
     if (c1) {
       escaped += fmt::format("\\xC2\\x{:02X}", static_cast<unsigned char>(text[++at]));
-    } else if (byte < 0x20 || byte == 0x7F) {
+    } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !valid)) {
       escaped += fmt::format("\\x{:02X}", byte);
     } else {
       escaped += text[at];

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace sluice {
 
 using relation::FateKind;
@@ -63,6 +65,7 @@ void BookKeeper::Tap(const TapCount& counted) {
         break;
       case FateKind::kRejected:
         facts.rejected += gone;
+        if (fate.code == "cast") facts.misfits += gone;
         break;
       case FateKind::kLate:
         facts.late += gone;
@@ -70,6 +73,10 @@ void BookKeeper::Tap(const TapCount& counted) {
     }
     bool last_of_step = k + 1 == tap.plan.fates.size() || tap.plan.fates[k + 1].step != fate.step;
     if (last_of_step && source_itself) facts.out = alive;
+    if (last_of_step && Unfolds(fate.step)) {
+      facts.alive = alive;
+      continue;
+    }
     // A late row leaves before the keyed step takes it in; what the step gives is counted when it
     // fires.
     if (last_of_step && !source_itself && fate.kind != FateKind::kLate)
@@ -85,9 +92,32 @@ void BookKeeper::Keyed(const std::string& step, uint64_t out, uint64_t deduplica
   facts.held = held;
 }
 
+bool BookKeeper::Unfolds(const std::string& step) const {
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [&](const Step& s) { return s.name == step && s.unfolds; });
+}
+
+void BookKeeper::Answered(const std::string& step, uint64_t asked, uint64_t answered) {
+  Set(facts_[step].in, asked, "what reached step '" + step + "'");
+  facts_[step].answered = answered;
+}
+
 void BookKeeper::Landed(const std::string& load, uint64_t rows) {
   Set(facts_[load].in, rows, "what load '" + load + "' took");
   facts_[load].out = rows;
+}
+
+// What a program says it answered is what left the step, unless answers were refused later or the
+// reading stopped early.
+Status BookKeeper::CheckUnfolded(const Step& step, const Facts& facts) const {
+  if (!facts.answered || facts.misfits > 0 || !facts.out || *facts.out == *facts.answered)
+    return Ok();
+  const bool stops =
+      std::any_of(steps_.begin(), steps_.end(), [](const Step& s) { return s.partial; });
+  if (stops && *facts.out < *facts.answered) return Ok();
+  return InternalError(
+      fmt::format("the books do not balance: step '{}' was answered with {} rows and gave {}",
+                  step.name, *facts.answered, *facts.out));
 }
 
 Result<Books> BookKeeper::Close() const {
@@ -107,7 +137,7 @@ Result<Books> BookKeeper::Close() const {
   // Backwards first: what reached a row-wise step with one input is what its input gave.
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     Facts& f = facts[step->name];
-    if (!f.in && !step->restarts && !f.keyed && f.out && !step->from.empty())
+    if (!f.in && !step->restarts && !step->unfolds && !f.keyed && f.out && !step->from.empty())
       f.in = *f.out + gone(f);
     if (step->from.size() == 1 && f.in && !step->partial) {
       Facts& before = facts[step->from[0]];
@@ -134,6 +164,7 @@ Result<Books> BookKeeper::Close() const {
             fmt::format("the books do not balance: step '{}' was given {} rows and took {}",
                         step.name, *sum, *f.in));
       }
+      if (step.unfolds) TRY(CheckUnfolded(step, f));
       if (!f.out) f.out = step.restarts ? 0 : *f.in - gone(f);
     }
     Counts counts{.in = *f.in,
@@ -144,7 +175,8 @@ Result<Books> BookKeeper::Close() const {
                   .late = f.late,
                   .skipped = 0,
                   .held = f.held};
-    uint64_t right = counts.out + gone(f) + static_cast<uint64_t>(counts.held);
+    uint64_t right = (step.unfolds && f.alive ? *f.alive : counts.out) + gone(f) +
+                     static_cast<uint64_t>(counts.held);
     bool stops_early = false;
     for (const Step& other : steps_) {
       if (!other.partial) continue;

@@ -29,6 +29,7 @@ class BookKeeper {  // one epoch of one flow
     bool restarts = false;          // aggregate, join, sql, window: out does not follow from in
     bool partial =
         false;  // may stop reading early (sql with LIMIT, semi join): in may be less than was given
+    bool unfolds = false;  // function: a row that lives may become several
   };
 
   explicit BookKeeper(std::vector<Step> steps) : steps_(std::move(steps)) {}
@@ -42,6 +43,8 @@ class BookKeeper {  // one epoch of one flow
   // less before.
   void Keyed(const std::string& step, uint64_t out, uint64_t deduplicated, int64_t held);
   void Landed(const std::string& load, uint64_t rows);
+  // What a program says: rows that it was given, rows that they became.
+  void Answered(const std::string& step, uint64_t asked, uint64_t answered);
 
   // All steps; kInternal with both numbers where an equation does not hold.
   Result<Books> Close() const;
@@ -49,7 +52,9 @@ class BookKeeper {  // one epoch of one flow
  private:
   struct Facts {
     std::optional<uint64_t> read, given, in, out;
-    uint64_t refused = 0;  // by the source itself
+    std::optional<uint64_t> alive, answered;  // of a step that unfolds
+    uint64_t refused = 0;                     // by the source itself
+    uint64_t misfits = 0;                     // answers that did not fit their columns
     uint64_t filtered = 0, deduplicated = 0, rejected = 0, late = 0;
     int64_t held = 0;
     bool keyed = false;
@@ -59,6 +64,8 @@ class BookKeeper {  // one epoch of one flow
   Status conflict_ = Ok();
 
   TapCount Unpruned(TapCount tap);
+  bool Unfolds(const std::string& step) const;
+  Status CheckUnfolded(const Step& step, const Facts& facts) const;
   void Set(std::optional<uint64_t>& slot, uint64_t value, const std::string& what);
 };
 

@@ -55,6 +55,42 @@ TEST(Books, RefuseASourceThatHeldMore) {
   EXPECT_FALSE(books.Close().ok());
 }
 
+BookKeeper Unfolding() {
+  return BookKeeper({{"orders", {}},
+                     {.name = "f", .from = {"orders"}, .unfolds = true},
+                     {.name = "out", .from = {"f"}}});
+}
+
+TEST(Books, LetAFunctionMakeSeveralRowsOfOne) {
+  BookKeeper books = Unfolding();
+  books.Source("orders", 10, 0);
+  books.Tap(
+      Tap("orders", "f", {Of(FateKind::kRejected, "f"), Of(FateKind::kFiltered, "f")}, {1, 2}, 10));
+  books.Answered("f", 10, 20);
+  books.Landed("out", 20);
+  Result<Books> closed = books.Close();
+  ASSERT_TRUE(closed.ok()) << Format(closed.error());
+  EXPECT_EQ(closed->at("f"), (Counts{.in = 10, .out = 20, .filtered = 2, .rejected = 1}));
+}
+
+TEST(Books, RefuseAFunctionThatWasAskedLess) {
+  BookKeeper books = Unfolding();
+  books.Source("orders", 10, 0);
+  books.Tap(Tap("orders", "f", {Of(FateKind::kFiltered, "f")}, {2}, 10));
+  books.Answered("f", 9, 8);
+  books.Landed("out", 8);
+  EXPECT_FALSE(books.Close().ok());
+}
+
+TEST(Books, RefuseALoadThatTookFewerThanAFunctionAnswered) {
+  BookKeeper books = Unfolding();
+  books.Source("orders", 10, 0);
+  books.Tap(Tap("orders", "f", {Of(FateKind::kFiltered, "f")}, {2}, 10));
+  books.Answered("f", 10, 20);
+  books.Landed("out", 19);
+  EXPECT_FALSE(books.Close().ok());
+}
+
 TEST(Books, RestartAtAnAggregate) {
   BookKeeper books({{"orders", {}}, {"sums", {"orders"}, true}, {"out", {"sums"}}});
   books.Source("orders", 10, 0);

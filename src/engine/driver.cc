@@ -50,7 +50,8 @@ Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World
       run_(run),
       lease_(std::move(lease)),
       world_(world),
-      options_(options) {
+      options_(options),
+      programs_(world.database) {
   for (const PlannedLoad& load : flow_.loads) {
     outcome_.loads.push_back(
         {.step = load.load.step, .target = load.load.target, .mode = load.load.mode, .landed = {}});
@@ -235,19 +236,22 @@ Status Driver::CheckRejects(const Moved& moved, const Epoch& epoch) const {
   for (const Letter& letter : moved.letters) {
     auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(),
                                 [&](const PlannedExtract& e) { return e.step == letter.step; });
-    if (extract == flow_.extracts.end() || extract->on_row_error != OnRowError::kFail ||
-        letter.code == "null_time")
+    const bool strict =
+        std::find(flow_.strict.begin(), flow_.strict.end(), letter.step) != flow_.strict.end();
+    if (!strict && (extract == flow_.extracts.end() || extract->on_row_error != OnRowError::kFail ||
+                    letter.code == "null_time"))
       continue;
     std::string place = letter.partition.empty() ? letter.source : letter.partition;
     if (letter.line >= 0) place += fmt::format(":{}", letter.line);
     return Error{
         .kind = ErrorKind::kData,
-        .message = fmt::format("{}: {}\n  {}\n{} in all. Nothing was loaded of this epoch. To load "
-                               "the good rows and park the others: on_row_error: reject",
-                               place, letter.message, EscapeControl(letter.original.substr(0, 200)),
-                               moved.letters.size() == 1
-                                   ? "1 bad record"
-                                   : fmt::format("{} bad records", moved.letters.size())),
+        .message = fmt::format(
+            "{}{}: {}\n  {}\n{} in all. Nothing was loaded of this epoch. To load "
+            "the good rows and park the others: on_row_error: reject",
+            strict ? fmt::format("step '{}': ", letter.step) : "", place, letter.message,
+            EscapeControl(letter.original.substr(0, 200)),
+            moved.letters.size() == 1 ? "1 bad record"
+                                      : fmt::format("{} bad records", moved.letters.size())),
         .mark = {},
         .retry_after = {}};
   }
@@ -335,7 +339,8 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   auto joined = [&](const std::map<std::string, Micros>& partitions) {
     return JoinWatermarks(epoch, partitions);
   };
-  Mover mover(plan_, flow_, world_, options_, *work_);
+  TRY(programs_.Ready(stop));
+  Mover mover(plan_, flow_, world_, options_, *work_, programs_);
   std::vector<sql::Session*> sessions{work_.get()};
   for (const auto& landing : landings) {
     if (landing) sessions.push_back(&landing->session());
@@ -345,6 +350,7 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
                                   joined, state_.get(), stop);
   watched.reset();
   Moved moved = TRY(std::move(done));
+  TRY(programs_.Rest(epoch.final ? ProgramPool::Then::kIsOver : ProgramPool::Then::kGoesOn, stop));
   TRY(CheckRejects(moved, epoch));
   Tell(Milestone::kMoved);
 

@@ -101,6 +101,7 @@ class Driver {
   std::map<std::string, std::unique_ptr<Source>> sources_;
   std::vector<PlacedSink> sinks_;  // [0] decides
   std::unique_ptr<StateStore> state_;
+  Programs programs_;
   std::optional<WatermarkJoin> watermarks_;
   std::optional<EpochRecord> last_;  // of the decider in this lane
   Position position_;                // after it, whole

@@ -19,28 +19,6 @@ using relation::Ref;
 
 namespace {
 
-// Every relation that a node reads.
-std::vector<Ref> Inputs(const relation::Node& node) {
-  return std::visit(
-      [](const auto& op) -> std::vector<Ref> {
-        using Op = std::decay_t<decltype(op)>;
-        if constexpr (std::is_same_v<Op, relation::Input>) {
-          return {};
-        } else if constexpr (std::is_same_v<Op, relation::Join>) {
-          return {op.left, op.right};
-        } else if constexpr (std::is_same_v<Op, relation::Union>) {
-          return op.parts;
-        } else if constexpr (std::is_same_v<Op, relation::Sql>) {
-          std::vector<Ref> refs;
-          for (const auto& [name, ref] : op.inputs) refs.push_back(ref);
-          return refs;
-        } else {
-          return {op.from};
-        }
-      },
-      node.op);
-}
-
 std::string Replace(std::string text, std::string_view place, std::string_view with) {
   for (size_t at = text.find(place); at != std::string::npos;
        at = text.find(place, at + with.size())) {
@@ -68,7 +46,7 @@ std::vector<sql::Bound> ToSql(const std::vector<relation::Bound>& bound) {
 Ref KeyedOf(const std::vector<Ref>& roots) {
   for (const Ref& root : roots) {
     if (std::holds_alternative<relation::Keyed>(root->op)) return root;
-    if (Ref below = KeyedOf(Inputs(*root))) return below;
+    if (Ref below = KeyedOf(relation::InputsOf(*root))) return below;
   }
   return nullptr;
 }
@@ -130,8 +108,13 @@ struct Mover::Reading {
 };
 
 Mover::Mover(const Plan& plan, const Flow& flow, World& world, const RunOptions& options,
-             sql::Session& work)
-    : plan_(plan), flow_(flow), world_(world), options_(options), work_(work) {}
+             sql::Session& work, Programs& programs)
+    : plan_(plan),
+      flow_(flow),
+      world_(world),
+      options_(options),
+      work_(work),
+      programs_(programs) {}
 
 Mover::~Mover() {
   for (const std::string& table : tables_)
@@ -242,7 +225,7 @@ Result<InputText> Mover::OpenInput(const std::string& step, sql::Session& sessio
   if (placed.range.cuts.empty()) {
     Schema schema = extract->shape.schema;
     if (node != nullptr) {
-      for (const relation::Node* at = node;; at = Inputs(*at).at(0).get()) {
+      for (const relation::Node* at = node;; at = relation::InputsOf(*at).at(0).get()) {
         if (std::holds_alternative<relation::Input>(at->op)) {
           schema = at->schema;
           break;
@@ -273,6 +256,10 @@ relation::RenderOptions Mover::Options(sql::Session& session) {
     taps_.push_back({plan, world_.database.taps().Add(options_.letter_limit_bytes)});
     return taps_.back().tap->number();
   };
+  options.call = [this](const relation::Call& call) -> Result<std::string> {
+    turns_.push_back(TRY(programs_.Begin(call, stop_)));
+    return fmt::format("{}({}", TRY(programs_.FunctionOf(call)), turns_.back()->number());
+  };
   options.staged = [this](const Ref& ref) {
     auto it = staged_.find(ref.get());
     return it == staged_.end() ? std::string() : it->second;
@@ -295,7 +282,7 @@ Status Mover::StageShared(const std::vector<Ref>& roots) {
   std::vector<Ref> order;  // inputs before what reads them
   auto walk = [&](auto&& self, const Ref& ref) -> void {
     if (readers[ref.get()]++ > 0) return;
-    for (const Ref& input : Inputs(*ref)) self(self, input);
+    for (const Ref& input : relation::InputsOf(*ref)) self(self, input);
     order.push_back(ref);
   };
   for (const Ref& root : roots) walk(walk, root);
@@ -449,7 +436,7 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
     if (std::find(flow_.steps.begin(), flow_.steps.end(), facts.name) == flow_.steps.end())
       continue;
     bool partial = facts.verb == "sql" || facts.verb == "join" || facts.verb == "lookup";
-    steps.push_back({facts.name, facts.from, facts.restarts, partial});
+    steps.push_back({facts.name, facts.from, facts.restarts, partial, facts.verb == "function"});
   }
   BookKeeper books(std::move(steps));
 
@@ -494,6 +481,8 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
                                .original = std::move(row.row)});
     }
   }
+  for (const auto& turn : turns_)
+    books.Answered(turn->step(), turn->exchange().asked(), turn->exchange().answered());
   for (const KeyedCounts& counts : keyed_)
     books.Keyed(counts.step, counts.out, counts.deduplicated, counts.held);
   for (auto& [step, reading] : readings_) {
@@ -523,8 +512,18 @@ Result<sql::Rows> Mover::Peek(const std::map<std::string, Input>& inputs, const 
   }
   TRY(StageShared({rows}));
   relation::Text text = TRY(relation::Render(rows, Options(work_), relation::Hidden::kLeaveOut));
-  return work_.Query(fmt::format("SELECT * FROM ({}) LIMIT {}", text.sql, limit), ToSql(text.bound),
-                     stop);
+  sql::Rows some = TRY(work_.Query(fmt::format("SELECT * FROM ({}) LIMIT {}", text.sql, limit),
+                                   ToSql(text.bound), stop));
+  for (PlacedTap& placed : taps_) {
+    for (const sql::Diverted& row : placed.tap->TakeDiverted()) {
+      const relation::Fate& fate = placed.plan.fates.at(static_cast<size_t>(row.fate - 1));
+      if (std::find(flow_.strict.begin(), flow_.strict.end(), fate.step) == flow_.strict.end())
+        continue;
+      return DataError(fmt::format("step '{}': {}\n  {}", fate.step, row.message,
+                                   EscapeControl(row.row.substr(0, 200))));
+    }
+  }
+  return some;
 }
 
 }  // namespace sluice

@@ -16,6 +16,7 @@
 #include "connector/sink.h"
 #include "connector/source.h"
 #include "engine/books.h"
+#include "engine/programs.h"
 #include "engine/state.h"
 #include "engine/world.h"
 #include "pipeline/plan.h"
@@ -36,7 +37,7 @@ struct OpenLanding {
 
 struct Moved {
   Books books;
-  std::vector<Letter> letters;
+  std::vector<Letter> letters;               // located where their sources can say where
   std::map<std::string, Landed> landed;      // load step -> what its destination says
   std::map<std::string, Micros> watermarks;  // PartitionKey -> Wp
   Micros fired{0};
@@ -47,7 +48,7 @@ struct Moved {
 class Mover {  // the driver's thread; one epoch
  public:
   Mover(const Plan& plan, const Flow& flow, World& world, const RunOptions& options,
-        sql::Session& work);
+        sql::Session& work, Programs& programs);
   ~Mover();
   Mover(const Mover&) = delete;
   Mover& operator=(const Mover&) = delete;
@@ -90,11 +91,13 @@ class Mover {  // the driver's thread; one epoch
   World& world_;
   const RunOptions& options_;
   sql::Session& work_;
+  Programs& programs_;
   std::stop_token stop_;
   std::map<std::string, Input> inputs_;
   std::map<std::string, Micros> watermarks_;
   std::map<std::string, std::unique_ptr<Reading>> readings_;
   std::vector<PlacedTap> taps_;
+  std::vector<std::unique_ptr<Programs::Turn>> turns_;
   std::map<const relation::Node*, std::string> staged_;  // node -> what follows FROM
   std::vector<std::string> tables_;                      // of `stage`, dropped at the end
   struct KeyedCounts {

@@ -36,7 +36,10 @@ Result<sql::Rows> Preview(const Plan& plan, World& world, const std::string& ste
       sources[extract.step] = std::move(source);
     }
     RunOptions options;
-    Mover mover(plan, *flow, world, options, *work);
+    Programs programs(world.database);
+    TRY(programs.Open(*flow));
+    TRY(programs.Ready(stop));
+    Mover mover(plan, *flow, world, options, *work, programs);
     return mover.Peek(inputs, flow->rows.at(step), limit, stop);
   }
   return InternalError(fmt::format("step '{}' gives no rows", step));

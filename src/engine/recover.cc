@@ -19,6 +19,7 @@ Status Driver::OpenEnds(std::stop_token stop) {
   ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                            world_.secrets};
   work_ = TRY(world_.database.Connect());
+  TRY(programs_.Open(flow_));
   sources_.clear();
   for (const PlannedExtract& extract : flow_.extracts) {
     ExtractRequest request = extract.request;

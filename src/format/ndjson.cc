@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,7 @@ constexpr size_t kChunkBytes = 64 << 10;
 constexpr size_t kPredictedFields = 256;
 constexpr size_t kMaxShownBytes = 200;  // of a value in a message
 constexpr int kNoColumn = -1;
+constexpr size_t kUnknownKey = static_cast<size_t>(-1);  // the column of a Wrong
 
 // A type whose text is JSON itself: the cast wants the quotes of a string too.
 bool WantsJson(std::string_view type) {
@@ -58,7 +60,10 @@ struct Wrong {
 
 class NdjsonDecoder final : public Decoder {
  public:
-  NdjsonDecoder(const Schema& schema, const std::vector<uint64_t>& projected) {
+  // `others`: keys that may come besides; null: any.
+  NdjsonDecoder(const Schema& schema, const std::vector<uint64_t>& projected,
+                std::optional<std::vector<std::string>> others)
+      : others_(std::move(others)) {
     for (const Column& column : schema) {
       targets_.push_back({.column = column,
                           .physical = PhysicalOf(column.type),
@@ -230,6 +235,11 @@ class NdjsonDecoder final : public Decoder {
       return target.column.name == key;
     });
     *column = found == targets_.end() ? kNoColumn : static_cast<int>(found - targets_.begin());
+    if (*column == kNoColumn && others_ &&
+        std::find(others_->begin(), others_->end(), key) == others_->end()) {
+      wrong_.push_back({kUnknownKey, ValueFault::kType, key});
+      return true;  // not to be guessed: each record is told
+    }
     if (field < kPredictedFields && !escaped && inside.size() < 60) {
       if (field >= predicted_.size()) predicted_.resize(field + 1);
       predicted_[field] = {key + '"', *column};
@@ -386,6 +396,11 @@ class NdjsonDecoder final : public Decoder {
   void RefuseTypes(size_t begin, size_t end) {
     std::string message;
     for (const Wrong& wrong : wrong_) {
+      if (wrong.column == kUnknownKey) {
+        fmt::format_to(std::back_inserter(message), "{}'{}' is no column here",
+                       message.empty() ? "" : "; ", wrong.value);
+        continue;
+      }
       const Column& column = targets_[wrong.column].column;
       const bool cut = wrong.value.size() > kMaxShownBytes;
       std::string shown = wrong.value.substr(0, kMaxShownBytes);
@@ -424,6 +439,7 @@ class NdjsonDecoder final : public Decoder {
     int column = kNoColumn;
   };
 
+  const std::optional<std::vector<std::string>> others_;
   std::vector<Target> targets_;
   std::vector<Predicted> predicted_;
   std::vector<Wrong> wrong_;  // of the record at hand
@@ -446,7 +462,13 @@ class NdjsonDecoder final : public Decoder {
 
 std::unique_ptr<Decoder> MakeNdjsonDecoder(const Schema& schema,
                                            const std::vector<uint64_t>& projected) {
-  return std::make_unique<NdjsonDecoder>(schema, projected);
+  return std::make_unique<NdjsonDecoder>(schema, projected, std::nullopt);
+}
+
+std::unique_ptr<Decoder> MakeStrictNdjsonDecoder(const Schema& schema,
+                                                 const std::vector<uint64_t>& projected,
+                                                 std::vector<std::string> others) {
+  return std::make_unique<NdjsonDecoder>(schema, projected, std::move(others));
 }
 
 }  // namespace sluice::format

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "data/block.h"
@@ -28,5 +29,10 @@ inline constexpr size_t kMaxOriginalBytes = size_t{64} << 10;  // of a bad line 
 //  column cannot hold).
 std::unique_ptr<Decoder> MakeNdjsonDecoder(const Schema& schema,
                                            const std::vector<uint64_t>& projected);
+
+// The same, where a key that is neither a column nor among `others` is an error of its record.
+std::unique_ptr<Decoder> MakeStrictNdjsonDecoder(const Schema& schema,
+                                                 const std::vector<uint64_t>& projected,
+                                                 std::vector<std::string> others);
 
 }  // namespace sluice::format

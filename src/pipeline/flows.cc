@@ -81,6 +81,7 @@ Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
       flow.loads.push_back(*step.load);
       AddSink(flow, *step.sink);
     }
+    if (step.strict) flow.strict.push_back(name);
     flow.reach = std::max(flow.reach, step.reach);
     flow.endless = flow.endless || (step.extract && step.extract->shape.endless);
     if (step.reach != Reach::kKeyed) continue;

@@ -149,7 +149,9 @@ LowerContext ContextOf(Planning& planning, const Planned& step) {
       .on_row_error = OnRowError::kFail,
       .expand = [&planning](const Written& written) { return planning.values.Sql(written); },
       .warn = [&planning](Mark mark,
-                          std::string text) { planning.Warn(std::move(mark), std::move(text)); }};
+                          std::string text) { planning.Warn(std::move(mark), std::move(text)); },
+      .read_file = [&planning](const Written& path) { return planning.values.File(path); },
+      .folder = planning.project.folder};
 }
 
 }  // namespace sluice

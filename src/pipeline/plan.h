@@ -66,7 +66,8 @@ struct Flow {
   std::vector<std::string> steps;             // all of them, in order
   std::map<std::string, relation::Ref> rows;  // step -> what it gives
   Reach reach = Reach::kRow;
-  std::string keyed_step;  // of the one Keyed node; empty: none
+  std::vector<std::string> strict;  // functions whose refused rows fail the epoch
+  std::string keyed_step;           // of the one Keyed node; empty: none
   bool needs_intent = false;
   bool publish_at_end = false;
   bool endless = false;

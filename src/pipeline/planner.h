@@ -34,6 +34,7 @@ struct Planned {
   std::optional<Micros> timeout;     // of one try
   std::string description;
   std::vector<std::string> tags;
+  bool strict = false;   // a row that it refuses fails the run
   std::string identity;  // what else than its relation a fingerprint covers
 
   bool IsAction() const { return node->verb == "sql" && node->body.Find("in") != nullptr; }

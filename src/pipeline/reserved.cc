@@ -42,8 +42,8 @@ constexpr Reserved kProject[] = {
     {"tariffs", kSecurity},   {"server", kScheduler},
 };
 constexpr Reserved kVerbs[] = {
-    {"function", kWidth},   {"check", kChecks}, {"call", kApi},      {"run", kWidth},
-    {"notify", kScheduler}, {"use", kWidth},    {"mask", kSecurity},
+    {"check", kChecks},     {"call", kApi},  {"run", kWidth},
+    {"notify", kScheduler}, {"use", kWidth}, {"mask", kSecurity},
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
 constexpr Reserved kConnections[] = {
@@ -96,9 +96,9 @@ std::span<const Reserved> ReservedModes() { return kModes; }
 std::span<const Reserved> ReservedConnections() { return kConnections; }
 std::span<const Reserved> ReservedNames() { return kNames; }
 const std::vector<std::string>& BuiltVerbs() {
-  static const std::vector<std::string> verbs{"extract",   "map",    "derive", "filter",
-                                              "aggregate", "join",   "lookup", "sql",
-                                              "dedupe",    "window", "load"};
+  static const std::vector<std::string> verbs{"extract",   "map",    "derive",   "filter",
+                                              "aggregate", "join",   "lookup",   "sql",
+                                              "dedupe",    "window", "function", "load"};
   return verbs;
 }
 

@@ -13,6 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr uint64_t kMaxSqlBytes = 1 << 20;
+constexpr uint64_t kMaxFileBytes = 16 << 20;
 
 // The first part of a dotted name.
 std::string Head(std::string_view dotted) { return ToLower(dotted.substr(0, dotted.find('.'))); }
@@ -151,6 +152,18 @@ Result<Written> Template::Load(const Written& written) {
     return ConfigError(written.mark, fmt::format("'{}' is no file in the project", name));
   read_[path] = *text;
   return Written{*text, {path, 1, 1}, false};
+}
+
+Result<std::string> Template::File(const Written& path) {
+  const std::string full = JoinPath(folder_, path.text);
+  auto text = files_.ReadAll(full, kMaxFileBytes);
+  if (!text.ok()) {
+    return ConfigError(path.mark,
+                       files_.Exists(full)
+                           ? fmt::format("'{}' cannot be read: {}", path.text, text.error().message)
+                           : fmt::format("'{}' is no file in the project", path.text));
+  }
+  return read_[full] = *text;
 }
 
 Result<Expanded> Template::Sql(const Written& original) {

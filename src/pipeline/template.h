@@ -47,9 +47,12 @@ class Template {  // one thread
   Result<Node> Body(const Node& body, const SpecFacts& facts,
                     const std::set<std::string>& leave = {});
 
+  // A file of the project that is no SQL.
+  Result<std::string> File(const Written& path);
+
   bool used_interval() const { return used_interval_; }
   void use_interval() { used_interval_ = true; }
-  // The texts of the .sql files that were read, by path.
+  // The texts of the files that were read, by path.
   const std::map<std::string, std::string>& files_read() const { return read_; }
 
  private:

@@ -8,7 +8,8 @@
 namespace sluice {
 
 Status ReadTries(Planned& step) {
-  const bool outside = step.node->verb == "extract" || step.node->verb == "load" || step.IsAction();
+  const bool outside = step.node->verb == "extract" || step.node->verb == "load" ||
+                       step.node->verb == "function" || step.IsAction();
   for (const std::string_view key : {"retry", "timeout"}) {
     const Node* node = step.node->step.Find(key);
     if (node == nullptr) continue;

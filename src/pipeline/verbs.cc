@@ -60,11 +60,13 @@ Result<StepInput> Unite(Planning& planning, const Planned& step) {
 Result<OnRowError> RowErrors(const Planning& planning, const Planned& step, bool endless) {
   const Node* node = step.node->step.Find("on_row_error");
   if (node != nullptr && step.node->verb != "extract" && step.node->verb != "map" &&
-      step.node->verb != "derive" && step.node->verb != "filter") {
+      step.node->verb != "derive" && step.node->verb != "filter" && step.node->verb != "function") {
     return ConfigError(
         node->mark,
-        fmt::format("'on_row_error' on {}: only extract, map, derive and filter can refuse one row",
-                    step.node->verb));
+        fmt::format(
+            "'on_row_error' on {}: only extract, map, derive, filter and function can refuse one "
+            "row",
+            step.node->verb));
   }
   if (node == nullptr) node = Setting(planning.project, planning.file, "on_row_error");
   if (node == nullptr) return endless ? OnRowError::kReject : OnRowError::kFail;
@@ -154,6 +156,7 @@ Status PlanVerb(Planning& planning, Planned& step) {
                                    step.node->verb, inputs.front().step));
   }
   step.reach = lowered->reach;
+  step.strict = step.node->verb == "function" && context.on_row_error == OnRowError::kFail;
   const auto carries = [&](std::string_view column) {
     return Find(lowered->rows->schema, column) != nullptr;
   };

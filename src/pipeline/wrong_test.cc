@@ -38,6 +38,10 @@ TEST(WrongTest, EachFileIsRefusedWithItsMessage) {
   EXPECT_GE(names.size(), 60u);
   TestProject project;
   project.Run("CREATE TABLE w.src (id BIGINT, ts TIMESTAMP, amount DOUBLE)");
+  project.Write("functions/clean.py",
+                "async def later(row):\n  pass\n\ndef clean(row):\n  return row\n\n"
+                "def pair(row, other):\n  return row\n");
+  project.Write("functions/broken.py", "def clean(row):\n  return row +\n");
   for (const std::string& name : names) {
     std::ifstream stream(std::filesystem::path(kFolder) / name);
     std::stringstream buffer;

@@ -125,6 +125,15 @@ class Canonicaliser {
       text += " with " + QuoteIdentifier(name) + " = " + Line(ref);
     return text;
   }
+  std::string Say(const Call& op) {
+    const Program& program = *op.program;
+    std::string text = "call " + Line(op.from) + " (" + Fingerprint(program.opening) + " " +
+                       Fingerprint(program.identity) + ")";
+    for (const std::string& word : program.command) text += " " + QuoteLiteral(word);
+    for (const Given& column : program.given)
+      text += fmt::format(" {}: {},", QuoteIdentifier(column.name), Squeeze(column.sql));
+    return text + " -> " + Format(program.gives);
+  }
   std::string Say(const Keyed& op) {
     return "keyed " + Line(op.from) + " " + Items(op.pending) + " " + Items(op.pending_values) +
            " fire " + Squeeze(op.fire) + " keep " + Squeeze(op.keep);
@@ -136,6 +145,27 @@ class Canonicaliser {
 };
 
 }  // namespace
+
+std::vector<Ref> InputsOf(const Node& node) {
+  return std::visit(
+      [](const auto& op) -> std::vector<Ref> {
+        using Op = std::decay_t<decltype(op)>;
+        if constexpr (std::is_same_v<Op, Input>) {
+          return {};
+        } else if constexpr (std::is_same_v<Op, Join>) {
+          return {op.left, op.right};
+        } else if constexpr (std::is_same_v<Op, Union>) {
+          return op.parts;
+        } else if constexpr (std::is_same_v<Op, Sql>) {
+          std::vector<Ref> refs;
+          for (const auto& [name, ref] : op.inputs) refs.push_back(ref);
+          return refs;
+        } else {
+          return {op.from};
+        }
+      },
+      node.op);
+}
 
 Bound MakeBound(std::string_view type, const std::optional<std::string>& text) {
   std::string whole = std::string(type) + (text ? "\x1f=" + *text : "\x1f!");

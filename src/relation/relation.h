@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "data/schema.h"
+#include "relation/program.h"
 
 namespace sluice::relation {
 
@@ -121,7 +122,16 @@ struct Keyed {
   bool conserves = false;                  // dedupe: in = out + deduplicated + late + held
 };
 
-using Operator = std::variant<Input, Project, Sift, Aggregate, Join, Distinct, Union, Sql, Keyed>;
+// Each row is handed to a program, which makes of it no row (filtered), one, several, or an error
+// (rejected with the code "function"; "cast" where an answer does not fit the type of its column).
+struct Call {
+  Ref from;
+  std::string step;
+  std::shared_ptr<const Program> program;
+};
+
+using Operator =
+    std::variant<Input, Project, Sift, Aggregate, Join, Distinct, Union, Sql, Keyed, Call>;
 
 struct Node {
   Operator op;
@@ -135,6 +145,9 @@ Ref Make(Op op, Schema schema, std::string step, std::vector<Bound> bound = {}) 
   return std::make_shared<const Node>(
       Node{std::move(op), std::move(schema), std::move(step), std::move(bound)});
 }
+
+// Every relation that a node reads.
+std::vector<Ref> InputsOf(const Node& node);
 
 // The bound value of that type and text (null: nullopt), and how an expression refers to it:
 // CAST($v_… AS type).

@@ -18,6 +18,8 @@ constexpr std::string_view kBarrier = " LIMIT 4611686018427387904";
 constexpr std::string_view kFateColumn = "_sluice_fate";
 constexpr std::string_view kRowColumn = "_sluice_row";
 constexpr std::string_view kRankColumn = "_sluice_rank";
+constexpr std::string_view kCallColumn = "_sluice_call";
+constexpr std::string_view kReplyColumn = "_sluice_reply";
 constexpr size_t kMostFates = 63;  // of one tap
 
 // Rows as they stand below the next SELECT.
@@ -378,6 +380,82 @@ class Renderer {
     std::string text =
         fmt::format("({} SELECT {} FROM ({}\n) AS _sluice_sql)", with, Names(node.schema), op.text);
     return Counted({.from = text, .columns = node.schema}, node.step, above);
+  }
+
+  // The call stands below a barrier, so that each row is handed over exactly once; its fates are
+  // those of a sift, and what lives is unfolded above them.
+  Result<Rows> Make(const Call& op, const Node& node, Above above) {
+    Rows rows = Barred(TRY(Build(op.from, {.diverts = true, .counts = true})));
+    std::string call =
+        options_.call ? TRY(options_.call(op)) : "sluice_call(" + QuoteLiteral(op.step);
+    for (const Given& column : op.program->given) call += ", " + column.sql;
+    rows.from = fmt::format("(SELECT {}, {}) AS {} FROM {}{})", AllItems(rows), call, kCallColumn,
+                            rows.from, kBarrier);
+    rows.columns.push_back({.name = std::string(kCallColumn), .type = "STRUCT", .hidden = true});
+    rows.direct = rows.known = false;
+    rows.barred = true;
+    std::vector<Fate> fates{{.kind = FateKind::kRejected,
+                             .step = op.step,
+                             .code = "function",
+                             .applies = {.sql = fmt::format("{}.fate = 2", kCallColumn)},
+                             .message = {.sql = fmt::format("{}.message", kCallColumn)}}};
+    for (const Column& column : op.program->gives) {
+      if (NeedsCast(column)) fates.push_back(Misfit(op.step, column));
+    }
+    fates.push_back({.kind = FateKind::kFiltered,
+                     .step = op.step,
+                     .applies = {.sql = fmt::format("{}.fate = 1", kCallColumn)}});
+    rows = Tapped(std::move(rows),
+                  {.fates = std::move(fates), .step_in = op.from->step, .step_out = node.step});
+    return Counted(Unfolded(std::move(rows), op, node, above), node.step, above);
+  }
+  static bool NeedsCast(const Column& column) {
+    return PhysicalOf(column.type) == Physical::kText && column.type != "VARCHAR";
+  }
+  // Text of a reply as its column's type; NULL where it does not fit.
+  static std::string FromText(const std::string& text, const Column& column) {
+    const bool nested = EndsWith(column.type, "]") || StartsWith(column.type, "STRUCT(") ||
+                        StartsWith(column.type, "MAP(") || StartsWith(column.type, "UNION(");
+    return fmt::format("TRY_CAST({} AS {})",
+                       nested ? fmt::format("TRY_CAST({} AS JSON)", text) : text, column.type);
+  }
+  static Fate Misfit(const std::string& step, const Column& column) {
+    const std::string text = "_sluice_r." + QuoteIdentifier(column.name);
+    const std::string misfits =
+        fmt::format("list_filter({}.rows, lambda _sluice_r: {} IS NOT NULL AND {} IS NULL)",
+                    kCallColumn, text, FromText(text, column));
+    return {
+        .kind = FateKind::kRejected,
+        .step = step,
+        .code = "cast",
+        .applies = {.sql = fmt::format("len({}) > 0", misfits)},
+        .message = {.sql = fmt::format("{} || left({}[1].{}, 200) || {}",
+                                       QuoteLiteral(fmt::format("column '{}': '", column.name)),
+                                       misfits, QuoteIdentifier(column.name),
+                                       QuoteLiteral(fmt::format("' is not a {}", column.type)))}};
+  }
+  Rows Unfolded(Rows rows, const Call& op, const Node& node, Above above) {
+    std::erase_if(rows.columns, [](const Column& c) { return c.name == kCallColumn; });
+    const Schema hiddens = Hiddens(rows.columns);
+    std::string inner = fmt::format("unnest({}.rows) AS {}", kCallColumn, kReplyColumn), outer;
+    for (const Column& column : op.program->gives) {
+      const std::string name = QuoteIdentifier(column.name);
+      const std::string text = fmt::format("{}.{}", kReplyColumn, name);
+      outer += fmt::format("{}{} AS {}", outer.empty() ? "" : ", ",
+                           NeedsCast(column) ? FromText(text, column) : text, name);
+    }
+    if (!hiddens.empty()) inner += ", " + Names(hiddens), outer += ", " + Names(hiddens);
+    const bool carries = rows.source_row || above.diverts;
+    if (carries) outer += fmt::format(", {}", kRowColumn);
+    if (rows.source_row) inner += fmt::format(", {}", kRowColumn);
+    if (!rows.source_row && above.diverts)
+      inner += fmt::format(", {} AS {}", RowStruct(rows.columns), kRowColumn);
+    Schema columns = Visible(node.schema);
+    columns.insert(columns.end(), hiddens.begin(), hiddens.end());
+    return {.from = fmt::format("(SELECT {} FROM ({}))", outer, Select(rows, inner)),
+            .columns = std::move(columns),
+            .barred = true,
+            .source_row = carries};
   }
 
   // Nothing waits: all pending rows fire at once.

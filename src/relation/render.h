@@ -38,10 +38,15 @@ struct InputText {
   bool has_origin = false;  // gives kPartitionColumn and kOffsetColumn
 };
 
+// The function that hands rows to a program, with its first argument: "sluice_exchange_4f…(17".
+using CallText = std::function<Result<std::string>(const Call&)>;
+
 struct RenderOptions {
   std::function<Result<InputText>(const std::string& step)> input;  // of an Input node
   std::function<int64_t(const TapPlan&)> tap =
       {};  // gives the number of a new tap; none: no taps at all
+  // Without it the text is to be read only.
+  CallText call = {};
   // If it returns text, that is read instead of the node: rows that the caller staged. A node that
   // several others of one text read and that is not staged becomes a materialised CTE.
   std::function<std::string(const Ref&)> staged = {};

@@ -95,6 +95,7 @@ class DuckDatabase final : public Database {
     scans_ = TRY(RegisterScans(connection.get(), threads_));
     taps_ = TRY(RegisterTaps(connection.get()));
     vessels_ = TRY(RegisterVessels(connection.get()));
+    exchanges_ = MakeExchanges(TRY(ConnectTo(instance_.get())));
     auto session = MakeSession(std::move(connection), interrupter_, trees_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
@@ -118,6 +119,7 @@ class DuckDatabase final : public Database {
   Scans& scans() override { return *scans_; }
   Taps& taps() override { return *taps_; }
   Vessels& vessels() override { return *vessels_; }
+  Exchanges& exchanges() override { return *exchanges_; }
 
  private:
   const int threads_;
@@ -125,6 +127,7 @@ class DuckDatabase final : public Database {
   std::unique_ptr<Taps> taps_;
   std::unique_ptr<Vessels> vessels_;
   InstanceHandle instance_;
+  std::unique_ptr<Exchanges> exchanges_;
   Interrupter interrupter_;
   Trees trees_;
   Mutex mutex_;

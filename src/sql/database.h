@@ -50,9 +50,10 @@ struct DatabaseOptions {
   std::string temp_folder;  // for spilling; empty: no spilling
 };
 
-class Scans;    // sql/scan.h: table functions over our own decoders
-class Taps;     // sql/tap.h: counting and diverting inside a query
-class Vessels;  // sql/pour.h: rows of a query handed to us
+class Scans;      // sql/scan.h: table functions over our own decoders
+class Taps;       // sql/tap.h: counting and diverting inside a query
+class Vessels;    // sql/pour.h: rows of a query handed to us
+class Exchanges;  // sql/exchange.h: rows of a query answered by us
 class Session;
 
 enum class Access : uint8_t { kReadWrite, kReadOnly };
@@ -72,6 +73,7 @@ class Database {  // any thread
   virtual Scans& scans() = 0;
   virtual Taps& taps() = 0;
   virtual Vessels& vessels() = 0;
+  virtual Exchanges& exchanges() = 0;
 };
 
 class Session {  // one thread; except Interrupt

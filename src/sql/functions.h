@@ -5,6 +5,8 @@
 
 #include "base/result.h"
 #include "sql/duckdb_1_5.h"
+#include "sql/exchange.h"
+#include "sql/handle.h"
 #include "sql/pour.h"
 #include "sql/scan.h"
 #include "sql/tap.h"
@@ -16,5 +18,7 @@ namespace sluice::sql {
 Result<std::unique_ptr<Scans>> RegisterScans(duckdb_connection connection, int workers);
 Result<std::unique_ptr<Taps>> RegisterTaps(duckdb_connection connection);
 Result<std::unique_ptr<Vessels>> RegisterVessels(duckdb_connection connection);
+// Registers its functions as they are asked for, and must go before the instance does.
+std::unique_ptr<Exchanges> MakeExchanges(ConnectionHandle connection);
 
 }  // namespace sluice::sql

@@ -17,6 +17,7 @@
 #include "sql/classify.h"
 #include "sql/functions.h"
 #include "sql/handle.h"
+#include "sql/physical.h"
 #include "sql/stamp.h"
 
 namespace sluice::sql {
@@ -66,26 +67,6 @@ class DuckScans final : public Scans {
  private:
   std::shared_ptr<Registry> registry_;
 };
-
-TypeHandle DuckType(Physical physical, std::string_view name) {
-  if (const auto decimal = ReadDecimal(name); decimal && physical >= Physical::kDecimal16) {
-    return TypeHandle(duckdb_create_decimal_type(static_cast<uint8_t>(decimal->width),
-                                                 static_cast<uint8_t>(decimal->scale)));
-  }
-  constexpr std::array kTypes{DUCKDB_TYPE_BOOLEAN,   DUCKDB_TYPE_TINYINT,  DUCKDB_TYPE_SMALLINT,
-                              DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_BIGINT,   DUCKDB_TYPE_UTINYINT,
-                              DUCKDB_TYPE_USMALLINT, DUCKDB_TYPE_UINTEGER, DUCKDB_TYPE_UBIGINT,
-                              DUCKDB_TYPE_FLOAT,     DUCKDB_TYPE_DOUBLE,   DUCKDB_TYPE_DATE,
-                              DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_VARCHAR};
-  constexpr std::array kNative{DUCKDB_TYPE_TIME, DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_INTERVAL,
-                               DUCKDB_TYPE_UUID, DUCKDB_TYPE_BLOB,         DUCKDB_TYPE_VARCHAR};
-  const auto index = static_cast<size_t>(physical);
-  const auto native = static_cast<size_t>(Physical::kTime);
-  TypeHandle type(
-      duckdb_create_logical_type(index < native ? kTypes.at(index) : kNative.at(index - native)));
-  if (physical == Physical::kJson) duckdb_logical_type_set_alias(type.get(), "JSON");
-  return type;
-}
 
 constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
 
@@ -141,15 +122,6 @@ struct Claimed {  // one query's reading of a scan
   std::shared_ptr<Scan> scan;
   Layout layout;
 };
-
-bool IsText(Physical type) {
-  return type == Physical::kText || type == Physical::kBlob || type == Physical::kJson;
-}
-
-void PutText(void* owner, uint64_t row, const char* bytes, uint64_t size) {
-  duckdb_unsafe_vector_assign_string_element_len(static_cast<duckdb_vector>(owner), row, bytes,
-                                                 size);
-}
 
 // One text in all rows: its bytes are stored once.
 void PutSame(duckdb_vector vector, const std::string& text, uint64_t rows) {
@@ -239,18 +211,10 @@ class Worker {  // one thread
     const Layout& layout = claimed_->layout;
     for (uint64_t i = 0; i < layout.columns.size(); ++i) {
       if (layout.places[i] != kNone) {
-        CopyNulls(duckdb_data_chunk_get_vector(output, layout.places[i]), &validity_[i * words_],
-                  rows);
+        sql::CopyNulls(duckdb_data_chunk_get_vector(output, layout.places[i]),
+                       &validity_[i * words_], rows);
       }
     }
-  }
-
-  static void CopyNulls(duckdb_vector vector, const uint64_t* validity, uint64_t rows) {
-    const uint64_t words = (rows + 63) / 64;
-    if (std::all_of(validity, validity + words, [](uint64_t word) { return word == ~uint64_t{0}; }))
-      return;
-    duckdb_vector_ensure_validity_writable(vector);
-    std::copy(validity, validity + words, duckdb_vector_get_validity(vector));
   }
 
   // The columns that say where the rows came from.
@@ -280,7 +244,7 @@ class Worker {  // one thread
       place[row] = stamps_[row].value_or(0);
       if (!stamps_[row]) known[row / 64] &= ~(uint64_t{1} << (row % 64));
     }
-    CopyNulls(vector, known.data(), rows);
+    sql::CopyNulls(vector, known.data(), rows);
   }
 
   std::shared_ptr<Claimed> claimed_;

@@ -5,7 +5,7 @@ namespace sluice {
 
 Verbs BuiltinVerbs() {
   return {MapVerb(),    DeriveVerb(), FilterVerb(), AggregateVerb(), JoinVerb(),
-          LookupVerb(), SqlVerb(),    DedupeVerb(), WindowVerb()};
+          LookupVerb(), SqlVerb(),    DedupeVerb(), WindowVerb(),    FunctionVerb()};
 }
 
 const Verb* Find(const Verbs& verbs, std::string_view name) {

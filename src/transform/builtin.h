@@ -14,5 +14,6 @@ Verb LookupVerb();
 Verb SqlVerb();
 Verb DedupeVerb();
 Verb WindowVerb();
+Verb FunctionVerb();
 
 }  // namespace sluice

@@ -118,6 +118,7 @@ class FusedTest : public VerbTest {
     return Store(plain, with + " SELECT * FROM (" + op.text + ")", ref->bound);
   }
   std::string One(const relation::Keyed&, const Ref&, Plain&) { return ""; }
+  std::string One(const relation::Call&, const Ref&, Plain&) { return ""; }
 
   void Agrees(const StepInput& last, const std::string& what) {
     Plain plain;

@@ -44,6 +44,9 @@ struct LowerContext {
   OnRowError on_row_error = OnRowError::kFail;
   std::function<Result<Expanded>(const Written&)> expand;
   std::function<void(Mark, std::string)> warn;
+  // The text of a file of the project; it becomes part of the pipeline's revision.
+  std::function<Result<std::string>(const Written& path)> read_file = {};
+  std::string folder = {};  // of the project
 };
 
 struct Lowered {
@@ -63,7 +66,7 @@ struct Verb {
 };
 
 using Verbs = std::vector<Verb>;
-Verbs BuiltinVerbs();  // builtin.cc: map derive filter aggregate join sql dedupe window
+Verbs BuiltinVerbs();  // builtin.cc: map derive filter aggregate join sql dedupe window function
 const Verb* Find(const Verbs& verbs, std::string_view name);
 
 // Places an error of DuckDB inside the user's file: `offset` into `expanded` (which may differ from

@@ -15,9 +15,11 @@
 #include "base/text.h"
 #include "relation/render.h"
 #include "sql/database.h"
+#include "sql/exchange.h"
 #include "sql/parse.h"
 #include "sql/tap.h"
 #include "transform/expression.h"
+#include "transform/program_exchange.h"
 #include "transform/verb.h"
 
 namespace sluice {
@@ -54,6 +56,7 @@ class VerbTest : public testing::Test {
     std::map<std::string, uint64_t> passed;  // step -> rows that it gave, where a tap counted them
     std::vector<sql::Diverted> diverted;
     std::string sql;
+    uint64_t asked = 0, answered = 0;  // of functions
   };
 
   void SetUp() override {
@@ -113,7 +116,13 @@ class VerbTest : public testing::Test {
               }
               return expanded;
             },
-            .warn = [this](Mark, std::string text) { warnings_.push_back(std::move(text)); }};
+            .warn = [this](Mark, std::string text) { warnings_.push_back(std::move(text)); },
+            .read_file = [this](const Written& path) -> Result<std::string> {
+              const auto found = files_.find(path.text);
+              if (found == files_.end()) return ConfigError(path.mark, "no such file");
+              return found->second;
+            },
+            .folder = "/"};
   }
   Result<Lowered> Lower(const std::string& verb, const std::string& body,
                         const std::vector<StepInput>& inputs, const std::string& step = "step",
@@ -160,10 +169,24 @@ class VerbTest : public testing::Test {
               taps.emplace_back(plan, database_->taps().Add(1 << 26));
               return taps.back().second->number();
             }};
+    std::vector<std::pair<int64_t, std::shared_ptr<ProgramExchange>>> exchanges;
+    options.call = [&](const relation::Call& call) -> Result<std::string> {
+      auto pool = std::make_shared<ProgramPool>(call.program, call.program->parallelism);
+      TRY(pool->Ready({}));
+      auto exchange = std::make_shared<ProgramExchange>(call.program, pool, std::stop_token());
+      exchanges.emplace_back(database_->exchanges().Add(exchange), exchange);
+      return fmt::format("{}({}", TRY(database_->exchanges().Function(call.program->gives)),
+                         exchanges.back().first);
+    };
     auto text = relation::Render(ref, options, relation::Hidden::kLeaveOut);
-    EXPECT_TRUE(text.ok());
+    EXPECT_TRUE(text.ok()) << (text.ok() ? "" : Format(text.error()));
     run.sql = text->sql;
     run.rows = Query(text->sql, text->bound);
+    for (const auto& [number, exchange] : exchanges) {
+      database_->exchanges().Remove(number);
+      run.asked += exchange->asked();
+      run.answered += exchange->answered();
+    }
     for (auto& [plan, tap] : taps) {
       uint64_t alive = tap->Total();
       run.passed[plan.step_in] = alive;
@@ -183,6 +206,7 @@ class VerbTest : public testing::Test {
   std::optional<sql::Parser> parser_;
   Verbs verbs_ = BuiltinVerbs();
   std::vector<std::string> warnings_;
+  std::map<std::string, std::string> files_;  // of the project
 };
 
 }  // namespace sluice

@@ -88,6 +88,14 @@ p11_at_least_once() {
   equal "a whole file delivered again" "$(rows events event_id,amount)" "$events"
 }
 
+p10_backoff() {
+  run 3 taxes
+  equal "three tries" "$(cat tries)" "..."
+  equal "taxed" "$(rows taxed)" $'1,DE,12.50,2.38\n3,FR,30.00,6.00'
+  has "the first try" "$("$SLUICE" logs 2>&1)" "try 1 of 4 failed"
+  has "the dead letter" "$("$SLUICE" dead-letters list 2>&1)" "KeyError: 'XX' (functions/rates.py:"
+}
+
 a6_idempotent_load() {
   run 0 load_sales --date 2025-06-01
   local first
