@@ -97,7 +97,7 @@ Status ProgramPool::Ready(const std::stop_token& stop) {
 // Null where each batch has a process of its own.
 Result<ProgramPool::ChildPointer> ProgramPool::Borrow(const std::stop_token& stop) {
   MutexLock lock(mutex_);
-  returned_.wait(mutex_, stop, [this] {
+  returned_.wait(mutex_, stop, [this]() REQUIRES_LOCK(mutex_) {
     return broken_.has_value() || !idle_.empty() || (once_ && away_ < processes_);
   });
   if (stop.stop_requested()) return CancelledError();
