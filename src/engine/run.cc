@@ -30,7 +30,7 @@ class Runner {
     Status done = Start();
     if (done.ok()) {
       done = Stages();
-      for (const Lease& lease : leases_) (void)world_.ledger.KeepRelease(lease);
+      (void)world_.ledger.KeepRelease(leases_);
     }
     outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     for (const StepFacts& facts : plan_.steps) {
@@ -83,8 +83,9 @@ class Runner {
 
   // One run at a time per lane; only then is an unfinished run known to be dead.
   Status Leases() {
+    std::vector<std::string> lanes;
     for (const auto& stage : plan_.stages) {
-      std::string id = std::visit(
+      const std::string id = std::visit(
           [](const auto& s) -> std::string {
             if constexpr (requires { s.id; })
               return s.id;
@@ -92,8 +93,9 @@ class Runner {
               return s.step;
           },
           stage);
-      leases_.push_back(TRY(world_.ledger.KeepLease(LaneOf(plan_, id).Key(), outcome_.run)));
+      lanes.push_back(LaneOf(plan_, id).Key());
     }
+    leases_ = TRY(world_.ledger.KeepLeases(lanes, outcome_.run));
     return Ok();
   }
 

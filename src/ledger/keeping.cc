@@ -60,35 +60,44 @@ Result<Schema> ColumnsFromJson(const std::string& text, const std::string& path)
 
 }  // namespace
 
-Result<Lease> LedgerStore::KeepLease(const std::string& resource, RunId run) {
-  Lease lease{.fence = {}, .resource = resource};
+Result<std::vector<Lease>> LedgerStore::KeepLeases(const std::vector<std::string>& resources,
+                                                   RunId run) {
+  std::vector<Lease> leases;
   TRY(writer_.Keep([&](sqlite::Connection& connection) -> Status {
-    const Holder holder = TRY(HolderOf(connection, resource));
-    if (holder.held && Lives(holder.process)) {
-      return TransientError(fmt::format(
-          "'{}' is in use by run {} of process {}: wait for it to end, or stop that process",
-          resource, holder.run.value, holder.process.pid));
-    }
-    if (holder.held) TRY(CloseRunOfTheDead(connection, holder));
-    // Rises by more than one: with the clock (in milliseconds), so that it also rises over a ledger
-    // that was lost, or over that of another machine. The destinations remember the highest they
-    // saw.
-    TRY(connection.Execute(
-        "INSERT OR REPLACE INTO leases (resource, fence, held, run, pid, process)"
-        " VALUES (?1, max(?2 + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)), 1, "
-        "?3, ?4, ?5)",
-        resource, holder.fence, run.value, process_.pid, process_.birth));
-    lease.fence = FenceId{TRY(HolderOf(connection, resource)).fence};
+    for (const std::string& resource : resources)
+      leases.push_back(TRY(TakeLease(connection, resource, run)));
     return Ok();
   }));
-  return lease;
+  return leases;
 }
 
-Status LedgerStore::KeepRelease(const Lease& lease) {
+Result<Lease> LedgerStore::TakeLease(sqlite::Connection& connection, const std::string& resource,
+                                     RunId run) const {
+  const Holder holder = TRY(HolderOf(connection, resource));
+  if (holder.held && Lives(holder.process)) {
+    return TransientError(fmt::format(
+        "'{}' is in use by run {} of process {}: wait for it to end, or stop that process",
+        resource, holder.run.value, holder.process.pid));
+  }
+  if (holder.held) TRY(CloseRunOfTheDead(connection, holder));
+  // Rises by more than one: with the clock (in milliseconds), so that it also rises over a ledger
+  // that was lost, or over that of another machine. The destinations remember the highest they saw.
+  TRY(connection.Execute(
+      "INSERT OR REPLACE INTO leases (resource, fence, held, run, pid, process)"
+      " VALUES (?1, max(?2 + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)), 1, "
+      "?3, ?4, ?5)",
+      resource, holder.fence, run.value, process_.pid, process_.birth));
+  return Lease{.fence = FenceId{TRY(HolderOf(connection, resource)).fence}, .resource = resource};
+}
+
+Status LedgerStore::KeepRelease(const std::vector<Lease>& leases) {
   // Not synced: where the machine loses it, the holder is dead and the lease is free all the same.
-  return writer_.Share([&](sqlite::Connection& connection) {
-    return connection.Execute("UPDATE leases SET held = 0 WHERE resource = ?1 AND fence = ?2",
-                              lease.resource, lease.fence.value);
+  return writer_.Share([&](sqlite::Connection& connection) -> Status {
+    for (const Lease& lease : leases) {
+      TRY(connection.Execute("UPDATE leases SET held = 0 WHERE resource = ?1 AND fence = ?2",
+                             lease.resource, lease.fence.value));
+    }
+    return Ok();
   });
 }
 

@@ -2,7 +2,7 @@
 // log lines. SQLite in WAL mode, one writer thread, group commit.
 //
 // Three durabilities, by name. Keep: synced to disk on return (intents, actions, leases, run end; a
-// run's start goes to disk with its lease, a release with whatever is kept next). Hold: synced and
+// run's start goes to disk with its leases, a release with whatever is kept next). Hold: synced and
 // invisible until its epoch is decided (letters). Note: committed with the next group, may be lost
 // in a crash, because the deciding sink holds the truth (progress, log lines).
 #pragma once
@@ -93,10 +93,11 @@ class Ledger {  // any thread
   virtual Result<std::vector<RunRow>> Runs(const RunFilter& filter) = 0;
   virtual Result<std::vector<StepResult>> Steps(RunId run) = 0;
 
-  // One run at a time per resource (a lane). Taken from a process that has died; kTransient, naming
-  // its pid, from one that lives.
-  virtual Result<Lease> KeepLease(const std::string& resource, RunId run) = 0;
-  virtual Status KeepRelease(const Lease& lease) = 0;
+  // One run at a time per resource (a lane): all of them or none, in their order. Taken from a
+  // process that has died; kTransient, naming its pid, from one that lives.
+  virtual Result<std::vector<Lease>> KeepLeases(const std::vector<std::string>& resources,
+                                                RunId run) = 0;
+  virtual Status KeepRelease(const std::vector<Lease>& leases) = 0;
 
   // Only where a redo must take the same ranges (followers, no recorded decider).
   virtual Status KeepIntent(const Lane& lane, EpochId epoch,
