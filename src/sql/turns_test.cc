@@ -1,3 +1,4 @@
+// Exclusion, waiting, circles of waiting.
 #include "sql/turns.h"
 
 #include <gtest/gtest.h>
