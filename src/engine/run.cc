@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/deadline.h"
+#include "engine/renamed.h"
 
 namespace sluice {
 
@@ -53,6 +54,7 @@ class Runner {
 
  private:
   Status Start() {
+    TRY(RefuseRenamed(plan_, world_));
     RunFilter unfinished{.pipeline = plan_.pipeline, .status = "running", .limit = 1000};
     for (const RunRow& row : TRY(world_.ledger.Runs(unfinished))) {
       if (row.start.interval == plan_.interval_text && row.start.project == plan_.project)
@@ -85,15 +87,7 @@ class Runner {
   Status Leases() {
     std::vector<std::string> lanes;
     for (const auto& stage : plan_.stages) {
-      const std::string id = std::visit(
-          [](const auto& s) -> std::string {
-            if constexpr (requires { s.id; })
-              return s.id;
-            else
-              return s.step;
-          },
-          stage);
-      lanes.push_back(LaneOf(plan_, id).Key());
+      lanes.push_back(std::visit([&](const auto& s) { return LaneOf(plan_, s).Key(); }, stage));
     }
     leases_ = TRY(world_.ledger.KeepLeases(lanes, outcome_.run));
     return Ok();
@@ -182,7 +176,7 @@ class Runner {
   // A statement inside a destination: once per run, in one transaction with its record.
   Status RunAction(const Action& action, const Lease& lease) {
     auto began = world_.clock.Steady();
-    Lane lane = LaneOf(plan_, action.step);
+    Lane lane = LaneOf(plan_, action);
     ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                              world_.secrets};
     Status done = Retrying(action.step, action.tries, [&](std::stop_token stop) -> Status {

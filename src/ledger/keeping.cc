@@ -119,6 +119,31 @@ Result<std::optional<ActionRow>> LedgerStore::Action(RunId run, const std::strin
   });
 }
 
+Status LedgerStore::NoteAppenders(const std::string& project,
+                                  const std::vector<Appender>& appenders) {
+  writer_.Note([project, appenders](sqlite::Connection& connection) -> Status {
+    for (const Appender& appender : appenders) {
+      TRY(connection.Execute("INSERT OR IGNORE INTO appenders VALUES (?1, ?2, ?3, ?4, ?5)", project,
+                             appender.sink, appender.target, appender.pipeline, appender.flow));
+    }
+    return Ok();
+  });
+  return writer_.NoteStatus();
+}
+
+Result<std::vector<Appender>> LedgerStore::Appenders(const std::string& project,
+                                                     const std::string& sink,
+                                                     const std::string& target) {
+  return Reading([&](sqlite::Connection& connection) -> Result<std::vector<Appender>> {
+    sqlite::Query rows = TRY(connection.Select(
+        "SELECT pipeline, flow FROM appenders WHERE project = ?1 AND sink = ?2 AND target = ?3",
+        project, sink, target));
+    std::vector<Appender> appenders;
+    while (TRY(rows.Next())) appenders.push_back({sink, target, rows.Text(0), rows.Text(1)});
+    return appenders;
+  });
+}
+
 Result<std::optional<Schema>> LedgerStore::Pinned(const std::string& project,
                                                   const std::string& pipeline,
                                                   const std::string& step) {

@@ -76,6 +76,11 @@ struct LetterFilter {
   int64_t limit = 20;
 };
 
+// A lane, of any interval, that has appended to a target.
+struct Appender {
+  std::string sink, target, pipeline, flow;
+};
+
 struct ActionRow {
   std::string fingerprint;
   bool done = false;  // false: it was begun and nobody knows
@@ -123,6 +128,12 @@ class Ledger {  // any thread
       const LetterFilter& filter) = 0;  // visible ones, newest first
   virtual Result<std::optional<LetterRow>> FindLetter(int64_t id) = 0;
   virtual Result<uint64_t> CountLetters(const LetterFilter& filter) = 0;
+
+  virtual Status NoteAppenders(const std::string& project,
+                               const std::vector<Appender>& appenders) = 0;
+  virtual Result<std::vector<Appender>> Appenders(const std::string& project,
+                                                  const std::string& sink,
+                                                  const std::string& target) = 0;
 
   // Types that were guessed, pinned at the first run: (project, pipeline, step).
   virtual Result<std::optional<Schema>> Pinned(const std::string& project,

@@ -70,6 +70,10 @@ class LedgerStore final : public Ledger {
   Result<std::optional<LetterRow>> FindLetter(int64_t id) override;
   Result<uint64_t> CountLetters(const LetterFilter& filter) override;
 
+  Status NoteAppenders(const std::string& project, const std::vector<Appender>& appenders) override;
+  Result<std::vector<Appender>> Appenders(const std::string& project, const std::string& sink,
+                                          const std::string& target) override;
+
   Result<std::optional<Schema>> Pinned(const std::string& project, const std::string& pipeline,
                                        const std::string& step) override;
   Status KeepPin(const std::string& project, const std::string& pipeline, const std::string& step,

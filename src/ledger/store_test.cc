@@ -342,6 +342,21 @@ TEST_F(LedgerTest, PinsTheNewestColumns) {
   EXPECT_EQ(Take(ledger_->Pinned("shop", "orders", "read")), wider);
 }
 
+TEST_F(LedgerTest, RemembersWhoAppendsToWhat) {
+  Open();
+  const std::vector<Appender> two{{"warehouse", "t", "daily", "out"},
+                                  {"lake", "t", "daily", "out"}};
+  ASSERT_OK(ledger_->NoteAppenders("shop", two));
+  ASSERT_OK(ledger_->NoteAppenders("shop", two));
+  ASSERT_OK(ledger_->NoteAppenders("other", {{"warehouse", "t", "daily", "theirs"}}));
+  ASSERT_OK(ledger_->NoteAppenders("shop", {{"warehouse", "t", "hourly", "out"}}));
+  std::vector<std::string> found;
+  for (const Appender& appender : Take(ledger_->Appenders("shop", "warehouse", "t")))
+    found.push_back(appender.pipeline + "." + appender.flow);
+  EXPECT_EQ(found, (std::vector<std::string>{"daily.out", "hourly.out"}));
+  EXPECT_TRUE(Take(ledger_->Appenders("shop", "warehouse", "u")).empty());
+}
+
 TEST_F(LedgerTest, OldLinesOfALongRunAreForgotten) {
   Open();
   ledger_->NoteLog({RunId{2}, Micros{1}, "warn", "", "other"});
