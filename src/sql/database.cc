@@ -97,7 +97,7 @@ class DuckDatabase final : public Database {
     taps_ = TRY(RegisterTaps(connection.get()));
     vessels_ = TRY(RegisterVessels(connection.get()));
     exchanges_ = MakeExchanges(TRY(ConnectTo(instance_.get())));
-    auto session = MakeSession(std::move(connection), interrupter_, trees_);
+    auto session = MakeSession(std::move(connection), interrupter_, known_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
     MutexLock lock(mutex_);
@@ -106,7 +106,7 @@ class DuckDatabase final : public Database {
   }
 
   Result<std::unique_ptr<Session>> Connect() override {
-    return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_, trees_);
+    return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_, known_);
   }
   Result<std::string> Attach(const std::string& path, const std::string& alias,
                              Access access) override {
@@ -131,7 +131,7 @@ class DuckDatabase final : public Database {
   InstanceHandle instance_;
   std::unique_ptr<Exchanges> exchanges_;
   Interrupter interrupter_;
-  Trees trees_;
+  Known known_;
   Turns turns_;
   Mutex mutex_;
   std::unique_ptr<Attachments> attachments_ GUARDED_BY(mutex_);

@@ -101,6 +101,8 @@ class Session {  // one thread; except Interrupt
   // name (but perhaps a view). Far cheaper than any statement.
   virtual Result<std::optional<Schema>> Table(const std::string& catalog, const std::string& schema,
                                               const std::string& name) = 0;
+  // The name that DuckDB gives a type; kConfig where the text is none.
+  virtual Result<std::string> Type(std::string_view text) = 0;
   // The text as DuckDB's parser sees it, in JSON (json_serialize_sql).
   virtual Result<std::string> Tree(std::string_view text) = 0;
   // Share of the running query that is done, 0..1, or -1. Any thread.

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -14,33 +13,13 @@
 #include "sql/classify.h"
 #include "sql/functions.h"
 #include "sql/handle.h"
+#include "sql/numbered.h"
 #include "sql/physical.h"
 
 namespace sluice::sql {
 namespace {
 
-class Registry {  // any thread
- public:
-  int64_t Add(std::shared_ptr<Exchange> exchange) {
-    MutexLock lock(mutex_);
-    exchanges_.emplace(++last_, std::move(exchange));
-    return last_;
-  }
-  void Remove(int64_t number) {
-    MutexLock lock(mutex_);
-    exchanges_.erase(number);
-  }
-  std::shared_ptr<Exchange> Find(int64_t number) {
-    MutexLock lock(mutex_);
-    auto found = exchanges_.find(number);
-    return found == exchanges_.end() ? nullptr : found->second;
-  }
-
- private:
-  Mutex mutex_;
-  int64_t last_ GUARDED_BY(mutex_) = 0;
-  std::map<int64_t, std::shared_ptr<Exchange>> exchanges_ GUARDED_BY(mutex_);
-};
+using Registry = Numbered<Exchange>;
 
 struct Shape {  // what one registered function knows
   std::shared_ptr<Registry> registry;

@@ -1,39 +1,17 @@
 // See pour.h.
 #include "sql/pour.h"
 
-#include <map>
 #include <utility>
 
-#include "base/mutex.h"
 #include "sql/classify.h"
 #include "sql/functions.h"
 #include "sql/handle.h"
+#include "sql/numbered.h"
 
 namespace sluice::sql {
 namespace {
 
-class Registry {  // any thread
- public:
-  int64_t Add(std::shared_ptr<Vessel> vessel) {
-    MutexLock lock(mutex_);
-    vessels_.emplace(++last_, std::move(vessel));
-    return last_;
-  }
-  void Remove(int64_t number) {
-    MutexLock lock(mutex_);
-    vessels_.erase(number);
-  }
-  std::shared_ptr<Vessel> Find(int64_t number) {
-    MutexLock lock(mutex_);
-    auto found = vessels_.find(number);
-    return found == vessels_.end() ? nullptr : found->second;
-  }
-
- private:
-  Mutex mutex_;
-  int64_t last_ GUARDED_BY(mutex_) = 0;
-  std::map<int64_t, std::shared_ptr<Vessel>> vessels_ GUARDED_BY(mutex_);
-};
+using Registry = Numbered<Vessel>;
 
 class DuckVessels final : public Vessels {
  public:

@@ -13,45 +13,23 @@
 #include <limits>
 #include <utility>
 
-#include "base/mutex.h"
 #include "sql/classify.h"
 #include "sql/functions.h"
 #include "sql/handle.h"
+#include "sql/numbered.h"
 #include "sql/physical.h"
 #include "sql/stamp.h"
 
 namespace sluice::sql {
 namespace {
 
-class Registry {  // any thread
- public:
-  struct Entry {
-    std::shared_ptr<Scan> scan;
-    std::atomic<bool> claimed{false};
-  };
-
-  int64_t Add(std::shared_ptr<Scan> scan) {
-    auto entry = std::make_shared<Entry>();
-    entry->scan = std::move(scan);
-    MutexLock lock(mutex_);
-    scans_.emplace(++last_, std::move(entry));
-    return last_;
-  }
-  void Remove(int64_t number) {
-    MutexLock lock(mutex_);
-    scans_.erase(number);
-  }
-  std::shared_ptr<Entry> Find(int64_t number) {
-    MutexLock lock(mutex_);
-    auto found = scans_.find(number);
-    return found == scans_.end() ? nullptr : found->second;
-  }
-
- private:
-  Mutex mutex_;
-  int64_t last_ GUARDED_BY(mutex_) = 0;
-  std::map<int64_t, std::shared_ptr<Entry>> scans_ GUARDED_BY(mutex_);
+struct Entry {
+  explicit Entry(std::shared_ptr<Scan> of) : scan(std::move(of)) {}
+  std::shared_ptr<Scan> scan;
+  std::atomic<bool> claimed{false};
 };
+
+using Registry = Numbered<Entry>;
 
 struct Function {  // what the callbacks share
   std::shared_ptr<Registry> registry;
@@ -61,7 +39,9 @@ struct Function {  // what the callbacks share
 class DuckScans final : public Scans {
  public:
   explicit DuckScans(std::shared_ptr<Registry> registry) : registry_(std::move(registry)) {}
-  int64_t Add(std::shared_ptr<Scan> scan) override { return registry_->Add(std::move(scan)); }
+  int64_t Add(std::shared_ptr<Scan> scan) override {
+    return registry_->Add(std::make_shared<Entry>(std::move(scan)));
+  }
   void Remove(int64_t number) override { registry_->Remove(number); }
 
  private:
@@ -267,7 +247,7 @@ void Delete(void* held) {
   delete static_cast<T*>(held);
 }
 
-using EntryPointer = std::shared_ptr<Registry::Entry>;
+using EntryPointer = std::shared_ptr<Entry>;
 using ClaimedPointer = std::shared_ptr<Claimed>;
 
 Status Bind(duckdb_bind_info info) {

@@ -33,8 +33,8 @@ Error MissingValue(std::string_view name, const std::vector<Bound>& bound) {
 
 class DuckSession final : public Session {
  public:
-  DuckSession(ConnectionHandle connection, Interrupter& interrupter, Trees& trees)
-      : connection_(std::move(connection)), interrupter_(interrupter), trees_(trees) {}
+  DuckSession(ConnectionHandle connection, Interrupter& interrupter, Known& known)
+      : connection_(std::move(connection)), interrupter_(interrupter), known_(known) {}
 
   Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound,
                            std::stop_token stop) override {
@@ -84,14 +84,24 @@ class DuckSession final : public Session {
     return std::optional<Schema>(std::move(columns));
   }
 
+  Result<std::string> Type(std::string_view text) override {
+    if (auto known = known_.types.Find(text)) return *std::move(known);
+    const Schema one =
+        TRY(Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", text), {}, nullptr));
+    if (one.size() != 1 || one[0].name != "c")
+      return ConfigError({}, fmt::format("'{}' is more than a type", text));
+    known_.types.Keep(text, one[0].type);
+    return one[0].type;
+  }
+
   Result<std::string> Tree(std::string_view text) override {
-    if (auto known = trees_.Find(text)) return *std::move(known);
+    if (auto known = known_.trees.Find(text)) return *std::move(known);
     const Rows rows =
         TRY(Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
                   {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}, {}));
     if (rows.rows.size() != 1 || rows.rows[0].size() != 1)
       return InternalError("DuckDB's parser gave no answer");
-    trees_.Keep(text, rows.rows[0][0].text);
+    known_.trees.Keep(text, rows.rows[0][0].text);
     return rows.rows[0][0].text;
   }
 
@@ -266,7 +276,7 @@ class DuckSession final : public Session {
 
   ConnectionHandle connection_;
   Interrupter& interrupter_;
-  Trees& trees_;
+  Known& known_;
   std::string last_type_;
   std::set<std::string, std::less<>> keywords_;
 };
@@ -274,8 +284,8 @@ class DuckSession final : public Session {
 }  // namespace
 
 std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
-                                     Trees& trees) {
-  return std::make_unique<DuckSession>(std::move(connection), interrupter, trees);
+                                     Known& known) {
+  return std::make_unique<DuckSession>(std::move(connection), interrupter, known);
 }
 
 }  // namespace sluice::sql

@@ -3,15 +3,15 @@
 
 #include <memory>
 
+#include "sql/answers.h"
 #include "sql/database.h"
 #include "sql/handle.h"
 #include "sql/interrupt.h"
-#include "sql/trees.h"
 
 namespace sluice::sql {
 
-// `interrupter` and `trees` outlive the session.
+// `interrupter` and `known` outlive the session.
 std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
-                                     Trees& trees);
+                                     Known& known);
 
 }  // namespace sluice::sql

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <atomic>
-#include <map>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "sql/classify.h"
 #include "sql/functions.h"
 #include "sql/handle.h"
+#include "sql/numbered.h"
 
 namespace sluice::sql {
 namespace {
@@ -67,28 +67,7 @@ class TapState {  // any thread
   std::vector<Diverted> diverted_ GUARDED_BY(mutex_);
 };
 
-class Registry {  // any thread
- public:
-  int64_t Add(std::shared_ptr<TapState> tap) {
-    MutexLock lock(mutex_);
-    taps_.emplace(++last_, std::move(tap));
-    return last_;
-  }
-  void Remove(int64_t number) {
-    MutexLock lock(mutex_);
-    taps_.erase(number);
-  }
-  std::shared_ptr<TapState> Find(int64_t number) {
-    MutexLock lock(mutex_);
-    auto found = taps_.find(number);
-    return found == taps_.end() ? nullptr : found->second;
-  }
-
- private:
-  Mutex mutex_;
-  int64_t last_ GUARDED_BY(mutex_) = 0;
-  std::map<int64_t, std::shared_ptr<TapState>> taps_ GUARDED_BY(mutex_);
-};
+using Registry = Numbered<TapState>;
 
 class DuckTap final : public Tap {
  public:

@@ -71,14 +71,13 @@ Result<Schema> Declared(const FunctionConfig& config, LowerContext& context) {
       return ConfigError(column.mark, fmt::format("'{}' needs a type: {{ {}: varchar }}",
                                                   column.name, column.name));
     }
-    auto type =
-        context.session.Describe(fmt::format("SELECT CAST(NULL AS {}) AS a", column.value.text));
+    auto type = context.session.Type(column.value.text);
     if (!type.ok()) {
       return ConfigError(
           column.value.mark,
           fmt::format("'{}' is not a type like bigint or decimal(18,2)", column.value.text));
     }
-    columns.push_back({.name = column.name, .type = type->at(0).type});
+    columns.push_back({.name = column.name, .type = *std::move(type)});
     if (columns.back().type == "BLOB") {
       return ConfigError(column.value.mark,
                          "JSON has no bytes: give text, and decode it in a step after");

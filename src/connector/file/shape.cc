@@ -152,13 +152,12 @@ Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWri
     const Mark& mark = column.value.mark;
     if (Find(schema, column.name))
       return ConfigError(column.mark, fmt::format("column '{}' is declared twice", column.name));
-    const auto described =
-        session.Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", column.value.text));
-    if (!described.ok() || described->size() != 1) {
+    auto type = session.Type(column.value.text);
+    if (!type.ok()) {
       return ConfigError(mark, fmt::format("column '{}': '{}' is no type that DuckDB knows",
                                            column.name, column.value.text));
     }
-    schema.push_back({.name = column.name, .type = (*described)[0].type});
+    schema.push_back({.name = column.name, .type = *std::move(type)});
   }
   return schema;
 }
