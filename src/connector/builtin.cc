@@ -7,6 +7,7 @@
 #include "connector/inline/source.h"
 #include "connector/postgres/connector.h"
 #include "connector/registry.h"
+#include "connector/sqlite/connector.h"
 
 namespace sluice {
 namespace {
@@ -61,8 +62,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), FileConnector(), InlineConnector(),
-          GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), SqliteConnector(),
+          FileConnector(),   InlineConnector(),   GeneratorConnector()};
 }
 
 }  // namespace sluice

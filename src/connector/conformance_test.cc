@@ -11,6 +11,7 @@
 #include "connector/postgres/server_for_tests.h"
 #include "connector/registry.h"
 #include "connector/source_probe.h"
+#include "connector/sqlite/database.h"
 
 namespace sluice {
 namespace {
@@ -79,6 +80,16 @@ void WriteTable(SourceProbe& probe) {
                         ".main.t AS SELECT i AS id, i * i AS v FROM range(10) r(i)"));
 }
 
+std::function<void(SourceProbe&)> WriteSqlite(const std::string& constraint) {
+  return [=](SourceProbe& probe) {
+    auto file = Must(sqlite::Open(probe.Path("in.db"), "in.db", {}, tables::Use::kWrite));
+    Must(file->Run(fmt::format("CREATE TABLE t (id INTEGER{}, v INTEGER)", constraint)));
+    Must(
+        file->Run("WITH RECURSIVE r(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM r WHERE i < 9) "
+                  "INSERT INTO t SELECT i, i * i FROM r"));
+  };
+}
+
 std::vector<SourceCase> SourceCases() {
   const auto file = [](std::string name, std::string text) {
     return SourceCase{
@@ -95,6 +106,7 @@ std::vector<SourceCase> SourceCases() {
     ndjson += fmt::format("{{\"id\":{},\"v\":{}}}\n", i, i * i);
   }
   const Node connection = MapOf({{"type", "duckdb"}, {"path", "in.duckdb"}});
+  const Node sqlite = MapOf({{"type", "sqlite"}, {"path", "in.db"}});
   const auto server_table = [](std::string constraint) {
     return fmt::format(
         "CREATE TABLE t (id bigint{}, v bigint); INSERT INTO t SELECT i, i * i FROM "
@@ -134,6 +146,18 @@ std::vector<SourceCase> SourceCases() {
            },
            missing,
            server_table("")},
+          {"sqlite keys", "sqlite", sqlite, WriteSqlite(" PRIMARY KEY"), table, missing},
+          {"sqlite snapshot", "sqlite", sqlite, WriteSqlite(""), table, missing},
+          {"sqlite query", "sqlite", sqlite, WriteSqlite(""),
+           [](ExtractConfig& config) { config.query.text = "SELECT id, v FROM t WHERE id >= 0;"; },
+           [](ExtractConfig& config) { config.query.text = "SELECT nothing FROM t"; }},
+          {"sqlite cursor", "sqlite", sqlite, WriteSqlite(""),
+           [=](ExtractConfig& config) {
+             table(config);
+             config.incremental.emplace();
+             config.incremental->cursor.text = "id";
+           },
+           missing},
           {"inline",
            "inline",
            {},
@@ -283,6 +307,7 @@ struct SinkCase {
 
 std::vector<SinkCase> SinkCases() {
   const Node connection = MapOf({{"type", "duckdb"}, {"path", "out.duckdb"}});
+  const Node sqlite = MapOf({{"type", "sqlite"}, {"path", "out.db"}});
   return {{"duckdb append", "duckdb", "shop.t", "shop.t", connection},
           {"duckdb upsert", "duckdb", "t", "main.t", connection, Mode::kUpsert, {"id"}},
           {"duckdb insert", "duckdb", "t", "main.t", connection, Mode::kInsert, {"id"}},
@@ -291,6 +316,10 @@ std::vector<SinkCase> SinkCases() {
           {"postgres upsert", "postgres", "t", "t", {}, Mode::kUpsert, {"id"}},
           {"postgres insert", "postgres", "t", "t", {}, Mode::kInsert, {"id"}},
           {"postgres replace", "postgres", "t", "t", {}, Mode::kReplace, {"id"}},
+          {"sqlite append", "sqlite", "t", "t", sqlite},
+          {"sqlite upsert", "sqlite", "t", "t", sqlite, Mode::kUpsert, {"id"}},
+          {"sqlite insert", "sqlite", "t", "t", sqlite, Mode::kInsert, {"id"}},
+          {"sqlite replace", "sqlite", "t", "t", sqlite, Mode::kReplace, {"id"}},
           {"file csv folder", "file", "out/", "out/*.csv", {}},
           {"file parquet folder", "file", "out/", "out/*.parquet", {}}};
 }
@@ -361,6 +390,14 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
       return postgres::RowsOf(
           *postgres::TestServer::Shared()->Connect(place_.database),
           "SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM " + kind.content)[0];
+    }
+    if (kind.type == "sqlite") {
+      if (!Must(sink_->Target(load_))) return "";
+      auto file = Must(sqlite::Open(probe_.Path("out.db"), "out.db", {}, tables::Use::kRead));
+      return *Must(file->Run("SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM " +
+                             kind.content + " ORDER BY id)"))
+                  .rows.at(0)
+                  .at(0);
     }
     if (kind.type == "duckdb") {
       if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";

@@ -21,7 +21,7 @@ HEAVY = {
     r"<yaml-cpp/": r"(spec|pipeline)/.*\.cc",
     r"<simdjson": r"format/.*\.cc",
     r"<date/": r"calendar/.*\.cc",
-    r"<sqlite3\.h>": r"ledger/.*",
+    r"<sqlite3\.h>": r"ledger/.*|connector/sqlite/database\.cc",
     r"<duckdb\.h>": r"sql/.*",
     r'"duckdb\.h"': r"sql/.*",
     r"<(regex|iostream)>": r".*_test\.cc",
