@@ -5,6 +5,7 @@
 #include "connector/file/source.h"
 #include "connector/generator/source.h"
 #include "connector/inline/source.h"
+#include "connector/mysql/connector.h"
 #include "connector/postgres/connector.h"
 #include "connector/registry.h"
 #include "connector/sqlite/connector.h"
@@ -62,7 +63,7 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), SqliteConnector(),
+  return {DuckdbConnector(), PostgresConnector(), MysqlConnector(),    SqliteConnector(),
           FileConnector(),   InlineConnector(),   GeneratorConnector()};
 }
 

@@ -22,6 +22,7 @@ HEAVY = {
     r"<simdjson": r"format/.*\.cc",
     r"<date/": r"calendar/.*\.cc",
     r"<sqlite3\.h>": r"ledger/.*|connector/sqlite/database\.cc",
+    r"<(mysql|errmsg|mysqld_error)\.h>": r"connector/mysql/connection\.cc",
     r"<duckdb\.h>": r"sql/.*",
     r'"duckdb\.h"': r"sql/.*",
     r"<(regex|iostream)>": r".*_test\.cc",

@@ -274,7 +274,7 @@ class File final : public Database {
 };
 
 // Rows into a prepared INSERT.
-class Inserting final : public tables::OrderlyVessel {
+class Inserting final : public tables::KeepingVessel {
  public:
   Inserting(File& file, Statement statement, const std::vector<SentColumn>& columns)
       : file_(file), statement_(std::move(statement)), columns_(columns) {
@@ -293,6 +293,7 @@ class Inserting final : public tables::OrderlyVessel {
   };
 
   Status Put(std::span<const sql::VectorView> columns, uint64_t rows) override {
+    const MutexLock lock(mutex_);
     for (uint64_t row = 0; row < rows; ++row) {
       for (size_t i = 0; i < columns_.size(); ++i) TRY(Bind(i, columns[i], row));
       const int code = sqlite3_step(statement_.get());
@@ -367,6 +368,7 @@ class Inserting final : public tables::OrderlyVessel {
         columns_[column].name, columns_[column].to.shown, view.Text(row)));
   }
 
+  Mutex mutex_;
   File& file_;
   const Statement statement_;
   const std::vector<SentColumn> columns_;

@@ -2,6 +2,8 @@
 // tables/system.h.
 #include <fmt/format.h>
 
+#include "connector/mysql/server_for_tests.h"
+#include "connector/mysql/system.h"
 #include "connector/sqlite/system.h"
 #include "connector/tables/fixture_for_tests.h"
 
@@ -13,7 +15,14 @@ const Schema kIdName{{"id", "BIGINT"}, {"name", "VARCHAR"}};
 class MergeTest : public TablesTest, public testing::WithParamInterface<std::string> {
  protected:
   void SetUp() override {
-    UseSystem(sqlite::MakeSystem({.path = "t.db"}, probe_.Path("t.db"), *probe_.files), "main");
+    if (GetParam() == "sqlite") {
+      UseSystem(sqlite::MakeSystem({.path = "t.db"}, probe_.Path("t.db"), *probe_.files), "main");
+      return;
+    }
+    mysql::TestServer* const server = mysql::TestServer::Shared();
+    if (server == nullptr) GTEST_SKIP() << "no server";
+    const std::string database = server->NewDatabase();
+    UseSystem(mysql::MakeSystem(server->SettingsOf(database), Context()), database);
   }
   // A table of the two columns, with a primary key or without.
   void MakeTable(bool key, const std::string& more = "") {
@@ -95,9 +104,7 @@ TEST_P(MergeTest, NullKeysAreRefused) {
   for (const Mode mode : {Mode::kUpsert, Mode::kInsert, Mode::kReplace}) {
     const std::string refused =
         Refused(LoadOf("t", mode, kIdName, {"id"}), "SELECT NULL::BIGINT AS id, 'a' AS name");
-    EXPECT_TRUE(refused.find("is NULL") != std::string::npos ||
-                refused.find("for NULL") != std::string::npos)
-        << refused;
+    EXPECT_NE(refused.find("NULL"), std::string::npos) << refused;
   }
 }
 
@@ -376,7 +383,7 @@ TEST_P(MergeTest, AQueryTakesValues) {
   EXPECT_EQ(Read(*source), (std::vector<std::vector<std::string>>{{"2", "b"}, {"3", "c"}}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Systems, MergeTest, testing::Values("sqlite"),
+INSTANTIATE_TEST_SUITE_P(Systems, MergeTest, testing::Values("sqlite", "mysql"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace

@@ -163,9 +163,9 @@ Status Records::Insert(Link& link, const EpochRecord& record,
                                  record.lane.interval};
   for (std::string& text : texts) text = system_->Literal(text);
   TRY(link.Run(fmt::format(
-      "INSERT INTO {} VALUES ('{}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, NULL, {})",
-      Epochs(), Fingerprint(record.lane.Key()), Join(texts, ", "), record.epoch.value,
-      record.fence.value, record.run.value, system_->Literal(record.fingerprint),
+      "INSERT INTO {} VALUES ('{}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, NULL, {})", Epochs(),
+      Fingerprint(record.lane.Key()), Join(texts, ", "), record.epoch.value, record.fence.value,
+      record.run.value, system_->Literal(record.fingerprint),
       system_->Literal(JsonText(IdentitiesOf(record))), system_->Literal(JsonText(targets)),
       system_->Literal(Serialise(record)), record.final ? 1 : 0, record.published ? 1 : 0,
       system_->Literal(FormatInstant(now)))));

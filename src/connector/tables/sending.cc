@@ -59,20 +59,21 @@ Status CheckMoment(const SentColumn& column, std::string_view text) {
       column.name, text));
 }
 
-Status OrderlyVessel::Take(std::span<const sql::VectorView> columns, uint64_t rows) {
-  MutexLock lock(mutex_);
-  if (failed_) return *failed_;
+Status KeepingVessel::Take(std::span<const sql::VectorView> columns, uint64_t rows) {
+  if (auto error = failed()) return *error;
   auto done = Put(columns, rows);
-  if (!done.ok()) failed_ = done.error();
+  if (done.ok()) return done;
+  MutexLock lock(mutex_);
+  if (!failed_) failed_ = done.error();
   return done;
 }
 
-std::optional<Error> OrderlyVessel::failed() {
+std::optional<Error> KeepingVessel::failed() {
   MutexLock lock(mutex_);
   return failed_;
 }
 
-Result<uint64_t> Pour(const std::shared_ptr<OrderlyVessel>& vessel,
+Result<uint64_t> Pour(const std::shared_ptr<KeepingVessel>& vessel,
                       const std::vector<SentColumn>& columns, const Outgoing& rows,
                       std::stop_token stop) {
   std::vector<std::string> arguments;

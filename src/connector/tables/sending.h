@@ -31,14 +31,14 @@ Shape ShapeOf(const std::string& type);
 // kData naming the column for a day that is not of the years 0 to 9999: which no other system has.
 Status CheckMoment(const SentColumn& column, std::string_view text);
 
-// Takes chunks of rows, one at a time, until one of them fails.
-class OrderlyVessel : public sql::Vessel {
+// Takes rows until something fails, and keeps what it was.
+class KeepingVessel : public sql::Vessel {  // any thread
  public:
   Status Take(std::span<const sql::VectorView> columns, uint64_t rows) final;
   std::optional<Error> failed();
 
  protected:
-  // On DuckDB's threads, one at a time.
+  // On DuckDB's threads, several at a time.
   virtual Status Put(std::span<const sql::VectorView> columns, uint64_t rows) = 0;
 
  private:
@@ -47,7 +47,7 @@ class OrderlyVessel : public sql::Vessel {
 };
 
 // Pours the query's rows; how many there were.
-Result<uint64_t> Pour(const std::shared_ptr<OrderlyVessel>& vessel,
+Result<uint64_t> Pour(const std::shared_ptr<KeepingVessel>& vessel,
                       const std::vector<SentColumn>& columns, const Outgoing& rows,
                       std::stop_token stop);
 

@@ -306,6 +306,12 @@ class TableSource final : public Source {
       if (written->empty()) continue;
       const TableColumn* column = FindColumn(written->text);
       if (column == nullptr) return NoColumn(written->mark, "incremental: ", written->text);
+      if (!system_->IsOrdered(*column)) {
+        return ConfigError(written->mark,
+                           fmt::format("incremental: '{}' is {}, which is not compared as it is "
+                                       "sorted; use a column of whole numbers, times or texts",
+                                       column->name, column->shown));
+      }
       walk_.columns.push_back(*column);
     }
     if (incremental.lookback.count() == 0) return Ok();

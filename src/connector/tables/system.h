@@ -133,6 +133,8 @@ class System {
   // The columns by which a table can be walked, each key once: those of its primary key.
   virtual Result<std::vector<std::string>> KeyOf(Link& link, const TableName& table,
                                                  std::stop_token stop) const = 0;
+  // Whether > and ORDER BY mean the same for a column, so that it can be walked by.
+  virtual bool IsOrdered(const TableColumn&) const { return true; }
   virtual std::string PositionOf(const TableColumn& column) const = 0;  // SQL of its text
   virtual Result<std::string> FromPosition(const TableColumn& column,
                                            const std::string& text) const = 0;
