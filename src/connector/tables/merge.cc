@@ -73,7 +73,8 @@ Status Merge::Gather() {
   }
   from_ = system_.Temporary(kRows);
   std::vector<std::string> definitions = StageColumns(system_, columns_, order_);
-  if (!keys_.empty()) {
+  // The table's own index serves a merge as well.
+  if (!keys_.empty() && !target_.HasUniqueKey(load_.key)) {
     std::vector<const TableColumn*> keys;
     for (const std::string& key : load_.key) keys.push_back(target_.Find(key));
     const std::string index = system_.KeyOfStage(from_, keys);
