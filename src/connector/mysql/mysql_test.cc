@@ -125,7 +125,7 @@ TEST_F(MysqlTest, ZeroDatesAreBadRowsOrNull) {
       std::string::npos)
       << letters[0].message;
   Settings lenient = server_->SettingsOf(database_);
-  lenient.zero_dates = "null";
+  lenient.zero_dates = "as_null";
   UseSystem(MakeSystem(lenient, Context()), database_);
   auto nulls = Table("t");
   EXPECT_EQ(Read(*nulls), (Cells{{"1", "2026-01-01", "2026-01-01 00:00:00"},

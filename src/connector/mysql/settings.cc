@@ -27,7 +27,7 @@ Spec<Settings> SettingsSpec() {
                 "How long one statement may run.")
       .Integer(&Settings::readers, "readers", "Connections that read one range at a time.")
       .Choice(&Settings::zero_dates, "zero_dates",
-              "What a date like 0000-00-00 is: a bad row, or NULL.", {"reject", "null"});
+              "What a date like 0000-00-00 is: a bad row, or NULL.", {"reject", "as_null"});
 }
 
 Result<Settings> ReadSettings(const Node* connection) {

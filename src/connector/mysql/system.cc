@@ -52,7 +52,7 @@ class MysqlSystem final : public tables::System {
   std::string Origin() const override { return settings_.Shown(); }
   int64_t readers() const override { return settings_.readers; }
   tables::CellRules cell_rules() const override {
-    return {.zero_dates = settings_.zero_dates == "null" ? tables::ZeroDates::kNull
+    return {.zero_dates = settings_.zero_dates == "as_null" ? tables::ZeroDates::kNull
                                                          : tables::ZeroDates::kReject};
   }
   Result<std::unique_ptr<Link>> Connect(tables::Use, std::stop_token stop) const override {

@@ -235,7 +235,7 @@ class CellDecoder final : public Decoder {
         cell.kind == CellKind::kBlob ? "the blob" : "the value", EscapeControl(ShownText(cell)),
         zero ? "is a zero date, which is no day" : "does not fit " + columns_[column].type, name,
         cell.kind == CellKind::kBlob ? "blob" : "varchar",
-        zero ? ", or say zero_dates: 'null' in the connection" : "");
+        zero ? ", or say zero_dates: as_null in the connection" : "");
   }
 
   bool PutValue(size_t column, ColumnSlot& slot, uint64_t row, const Cell& cell) {
