@@ -407,8 +407,6 @@ class MysqlConnection final : public Connection {
             "lock_wait_timeout = 30, innodb_lock_wait_timeout = 30, group_concat_max_len = 1048576",
             stop));
     TRY(Run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", stop));
-    // Joins without an index are hashed; MySQL does so by itself.
-    if (mariadb_) TRY(Run("SET SESSION join_cache_level = 8, join_buffer_size = 16777216", stop));
     if (settings.statement_timeout.count() == 0) return Ok();
     const double limit = static_cast<double>(settings.statement_timeout.count()) / 1e6;
     TRY(Run(mariadb_ ? fmt::format("SET SESSION max_statement_time = {:.3f}", limit)

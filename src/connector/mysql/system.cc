@@ -53,9 +53,9 @@ class MysqlSystem final : public tables::System {
   int64_t readers() const override { return settings_.readers; }
   tables::CellRules cell_rules() const override {
     return {.zero_dates = settings_.zero_dates == "as_null" ? tables::ZeroDates::kNull
-                                                         : tables::ZeroDates::kReject};
+                                                            : tables::ZeroDates::kReject};
   }
-  Result<std::unique_ptr<Link>> Connect(tables::Use, std::stop_token stop) const override {
+  Result<std::unique_ptr<Link>> Connect(tables::Use use, std::stop_token stop) const override {
     const Secret password = TRY(OpenSecret(context_, settings_.password));
     const auto kill = [settings = settings_, context = context_](int64_t process) {
       Settings quick = settings;
@@ -67,6 +67,7 @@ class MysqlSystem final : public tables::System {
     };
     auto connection = TRY(mysql::Connect(settings_, password, kill, std::move(stop)));
     mariadb_ = connection->mariadb();
+    if (use == tables::Use::kRead) TRY(connection->Run("SET SESSION TRANSACTION READ ONLY"));
     return std::unique_ptr<Link>(std::move(connection));
   }
 
@@ -241,6 +242,19 @@ class MysqlSystem final : public tables::System {
     if (ReadType(column.shown).name == "float")
       return fmt::format("HEX(CAST(({} + 0e0) AS CHAR))", quoted);
     return fmt::format("HEX(CAST({} AS BINARY))", quoted);
+  }
+  // Where the key is the table's only one: the server would update by any other as well.
+  std::string InsertOrUpdate(
+      const Target& target, const std::vector<std::string>& key, const std::string& insert,
+      const std::vector<std::pair<std::string, std::string>>& sets) const override {
+    if (sets.empty() || target.unique.size() != 1 || !target.HasUniqueKey(key)) return "";
+    std::vector<std::string> changes;
+    for (const auto& [column, value] : sets) changes.push_back(column + " = " + value);
+    return insert + " ON DUPLICATE KEY UPDATE " + Join(changes, ", ");
+  }
+  // Joins without an index are hashed; MySQL does so by itself.
+  std::string BeforeLargeJoin() const override {
+    return mariadb_ ? "SET SESSION join_cache_level = 8, join_buffer_size = 16777216" : "";
   }
   std::string UpdateFrom(
       const std::string& target, const std::string& from, const std::string& on,

@@ -192,7 +192,9 @@ bool IsOrdered(const Type& type) {
   for (const char* other : {"enum", "set", "json", "bit", "float", "double"}) {
     if (type.name == other) return false;
   }
-  return !ReadTypeOf(type).empty();
+  // Of a decimal with more than 38 digits the literal would be compared as a double.
+  const bool wide = type.name == "decimal" && ReadTypeOf(type) == "VARCHAR";
+  return !wide && !ReadTypeOf(type).empty();
 }
 
 }  // namespace sluice::mysql

@@ -37,6 +37,7 @@ bool ReadDecimalText(std::string_view text, DecimalShape shape, Int128* value) {
   const size_t first = digits.find_first_not_of('0');
   *value = 0;
   if (first == std::string::npos) return true;
+  if (exponent > 1000 || exponent < -1000) return false;
   int shift = shape.scale - places + exponent;
   while (shift < 0 && digits.back() == '0') digits.pop_back(), ++shift;
   if (shift < 0) return false;

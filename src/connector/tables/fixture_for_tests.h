@@ -123,19 +123,45 @@ class TablesTest : public testing::Test {
     if (!range) return Landed{};
     Opened opened = TRY(source->Open(*range, *probe_.session, {}));
     opened.scan->reject = [](Letter letter) { ADD_FAILURE() << letter.message; };
-    // As the engine does: what decoders deliver as text is cast.
+    const int64_t number = probe_.database->scans().Add(opened.scan);
+    auto landed = Write(LoadOf(to, Mode::kAppend, shape.schema), SelectOf(*opened.scan, number));
+    probe_.database->scans().Remove(number);
+    return landed;
+  }
+  // Of a scan, as the engine does it: what decoders deliver as text is cast.
+  static std::string SelectOf(const sql::Scan& scan, int64_t number) {
     std::string columns;
-    for (const Column& column : shape.schema) {
+    for (const Column& column : scan.schema) {
       const std::string name = QuoteIdentifier(column.name);
-      const bool text = opened.scan->physical(column.type) == Physical::kText;
+      const bool text = scan.physical(column.type) == Physical::kText;
       columns += columns.empty() ? "" : ", ";
       columns += text ? "CAST(" + name + " AS " + column.type + ") AS " + name : name;
     }
+    return "SELECT " + columns + " FROM sluice_scan(" + std::to_string(number) + ")";
+  }
+  // How many rows of `select` do not come back from a table that is made of them, or come changed.
+  Result<std::string> Changed(const std::string& select) {
+    TRY(probe_.session->Execute("CREATE OR REPLACE TABLE there AS " + select));
+    const Schema schema = TRY(probe_.session->Describe("SELECT * FROM there"));
+    TRY(Write(LoadOf("back", Mode::kOverwrite, schema), "SELECT * FROM there"));
+    auto source = Table("back");
+    auto range = TRY(source->Freeze({}, {}, {}));
+    Opened opened = TRY(source->Open(*range, *probe_.session, {}));
+    opened.scan->reject = [](Letter letter) { ADD_FAILURE() << letter.message; };
     const int64_t number = probe_.database->scans().Add(opened.scan);
-    auto landed = Write(LoadOf(to, Mode::kAppend, shape.schema),
-                        "SELECT " + columns + " FROM sluice_scan(" + std::to_string(number) + ")");
+    std::string columns;
+    for (const Column& column : schema) {
+      columns += columns.empty() ? "" : ", ";
+      columns += "CAST(" + column.name + " AS " + column.type + ") AS " + column.name;
+    }
+    TRY(probe_.session->Execute("CREATE OR REPLACE TABLE back AS SELECT " + columns + " FROM (" +
+                                SelectOf(*opened.scan, number) + ")"));
     probe_.database->scans().Remove(number);
-    return landed;
+    const sql::Rows found = TRY(probe_.session->Query(
+        "SELECT (SELECT count(*) FROM (FROM there EXCEPT ALL FROM back)) || ' lost, ' || (SELECT "
+        "count(*) FROM (FROM back EXCEPT ALL FROM there)) || ' made up of ' || (SELECT count(*) "
+        "FROM there)"));
+    return found.rows.at(0).at(0).text;
   }
 
   SourceProbe probe_;

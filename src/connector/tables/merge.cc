@@ -147,6 +147,16 @@ Result<Landed> Merge::Upsert() {
       sets.emplace_back(name, "s." + name);
   }
   if (target_.provenance) sets.emplace_back(system_.Quote(kEpochColumn), EpochText());
+  const std::string both = system_.InsertOrUpdate(target_, load_.key, InsertText(), sets);
+  if (!both.empty()) {
+    const uint64_t known = TRY(
+        Count(fmt::format("FROM {} AS s JOIN {} AS t ON {}", from_, target_.quoted, KeysEqual())));
+    TRY(Change(both));
+    landed.inserted = landed.rows - landed.unchanged - landed.updated - known;
+    landed.updated += known;
+    return landed;
+  }
+  if (const std::string setting = system_.BeforeLargeJoin(); !setting.empty()) TRY(Change(setting));
   if (!sets.empty()) TRY(Change(system_.UpdateFrom(target_.quoted, from_, KeysEqual(), sets)));
   // A join, for which every system uses the table's index or makes one.
   landed.inserted = TRY(Change(fmt::format("{} LEFT JOIN {} AS t ON {} WHERE t.{} IS NULL",

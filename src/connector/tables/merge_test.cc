@@ -299,6 +299,40 @@ TEST_P(MergeTest, ManyRowsAndEveryLength) {
             fmt::format("300000|{}|{}", 299999LL * 150000, 100000 / 100 * 4950 + 200000));
 }
 
+// Random tables: what goes in comes back, value by value.
+TEST_P(MergeTest, RandomRowsComeBack) {
+  const Texts values{
+      "(random() * 2e9)::INTEGER",
+      "((random() - 0.5) * 1.8e19)::BIGINT",
+      "((random() - 0.5) * 65534)::SMALLINT",
+      "(random() - 0.5) * pow(10, (random() * 600 - 300)::INTEGER)",
+      "((random() - 0.5) * 1e13)::DECIMAL(15,2)",
+      "((random() - 0.5) * 1e30)::DECIMAL(38,4)",
+      "random() < 0.5",
+      "DATE '1000-01-01' + (random() * 3286000)::INTEGER",
+      "TIMESTAMP '1000-01-01' + to_microseconds((random() * 2.8e17)::BIGINT)",
+      "TIMESTAMPTZ '1971-01-01 00:00:00+00' + to_microseconds((random() * 2e15)::BIGINT)",
+      "TIME '00:00:00' + to_microseconds((random() * 86399999999)::BIGINT)",
+      "uuid()",
+      "list_aggregate(list_transform(range((random() * 30)::BIGINT), lambda x: chr(1 + (random() * "
+      "(CASE WHEN x % 3 = 0 THEN 55000 ELSE 126 END))::INTEGER)), 'string_agg', '')",
+      "unhex(md5(random()::VARCHAR))",
+      "to_json({'a': random(), 'b': [random()::VARCHAR]})"};
+  for (int table = 0; table < 8; ++table) {
+    std::string columns = "i AS id";
+    for (int column = 0; column < 6; ++column) {
+      // Another choice for each table; a tenth of the values is NULL.
+      const std::string& value =
+          values[static_cast<size_t>(table * 7 + column * 4) % values.size()];
+      columns += fmt::format(", CASE WHEN random() < 0.9 THEN {} END AS c{}", value, column);
+    }
+    Rows("DROP TABLE IF EXISTS back");
+    auto changed = Changed(fmt::format("SELECT {} FROM range(500) r(i)", columns));
+    ASSERT_TRUE(changed.ok()) << Format(changed.error()) << "\n" << columns;
+    EXPECT_EQ(*changed, "0 lost, 0 made up of 500") << columns;
+  }
+}
+
 // A walk over two columns finds every row once, however the range is cut.
 TEST_P(MergeTest, WalksByCompositeKeys) {
   Rows("CREATE TABLE t (a BIGINT NOT NULL, b VARCHAR(10) NOT NULL, PRIMARY KEY (a, b))");

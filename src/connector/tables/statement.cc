@@ -18,7 +18,10 @@ size_t EndOfComment(const std::string& text, size_t at, const Quoting& quoting) 
     const size_t found = text.find(what, from);
     return found == std::string::npos ? text.size() : found + what.size();
   };
-  if (text.compare(at, 2, "--") == 0 || (quoting.hashes && text[at] == '#')) return after("\n", at);
+  // To MySQL 5--3 is 8.
+  const bool dashes = text.compare(at, 2, "--") == 0 &&
+                      (!quoting.hashes || at + 2 >= text.size() || IsBlank(text[at + 2]));
+  if (dashes || (quoting.hashes && text[at] == '#')) return after("\n", at);
   return text.compare(at, 2, "/*") == 0 ? after("*/", at + 2) : at;
 }
 

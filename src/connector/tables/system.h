@@ -176,6 +176,14 @@ class System {
                                  const std::vector<const TableColumn*>& keys) const = 0;
   // Equal for equal values only, whatever the column's own comparison says.
   virtual std::string Exact(const TableColumn& column, const std::string& quoted) const = 0;
+  // `insert` so that rows whose key is there are updated instead; empty: it would go by other keys
+  // too, or two statements do as well.
+  virtual std::string InsertOrUpdate(
+      const Target&, const std::vector<std::string>& /*key*/, const std::string& /*insert*/,
+      const std::vector<std::pair<std::string, std::string>>& /*sets*/) const {
+    return "";
+  }
+  virtual std::string BeforeLargeJoin() const { return ""; }  // a statement; empty: none
   virtual std::string UpdateFrom(
       const std::string& target, const std::string& from, const std::string& on,
       const std::vector<std::pair<std::string, std::string>>& sets) const = 0;
