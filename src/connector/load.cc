@@ -89,6 +89,8 @@ Status CheckMode(const Load& load) {
   return Ok();
 }
 
+std::vector<std::string> CommonLoadKeys() { return {"into", "mode", "renamed_from"}; }
+
 Spec<LoadConfig> LoadSpec() {
   std::vector<std::string> modes = ModeWords();
   modes.insert(modes.end(), kLaterModes.begin(), kLaterModes.end());
@@ -118,8 +120,10 @@ Spec<LoadConfig> LoadSpec() {
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
-      .Reserved("renamed_from", "The lane this load had before its step or pipeline was renamed.",
-                "schema contracts")
+      .Text(
+          &LoadConfig::renamed_from, "renamed_from",
+          "What this step was called when it loaded before, `step` or `pipeline.step`: it goes on "
+          "from there; `none`: it is another one.")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
       .Reserved("compare", "Which columns decide whether a row has changed.",
                 "the width of a batch")

@@ -26,9 +26,11 @@ struct LoadConfig {
       partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
+  std::string renamed_from;
 };
 
 Spec<LoadConfig> LoadSpec();
+std::vector<std::string> CommonLoadKeys();  // of every destination
 
 struct PartitionTerm {
   std::string column;               // a column of the target, or an expression over its columns

@@ -38,15 +38,19 @@ std::set<std::string> Identities(const std::map<std::string, Range>& ranges) {
 
 }  // namespace
 
-Lane LaneOf(const Plan& plan, const std::string& flow) {
-  return {plan.project, plan.pipeline, flow, plan.interval_text};
+Lane LaneOf(const Plan& plan, const Flow& flow) {
+  return {plan.project, flow.lane_pipeline, flow.lane_name, plan.interval_text};
+}
+
+Lane LaneOf(const Plan& plan, const Action& action) {
+  return {plan.project, plan.pipeline, action.step, plan.interval_text};
 }
 
 Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world,
                const RunOptions& options)
     : plan_(plan),
       flow_(flow),
-      lane_(LaneOf(plan, flow.id)),
+      lane_(LaneOf(plan, flow)),
       run_(run),
       lease_(std::move(lease)),
       world_(world),

@@ -78,6 +78,7 @@ class Driver {
   Status Decide(Landing& landing, const EpochRecord& record);
   Status Settle(const EpochRecord& record);
   Status ResumePositions();
+  Status AdoptPositions();
   Position KeptPosition(const Epoch& epoch) const;
   Status Prune(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
@@ -109,12 +110,14 @@ class Driver {
   std::vector<EpochId> take_back_;   // --again: epochs whose rows the first epoch takes away
   bool again_pending_ = false;
   bool ended_ = false;
+  bool appenders_noted_ = false;
   uint64_t epochs_in_lane_ = 0;  // of this run
   uint64_t ranges_already_loaded_ = 0;
   EpochState state_now_ = EpochState::kSettle;
   FlowOutcome outcome_;
 };
 
-Lane LaneOf(const Plan& plan, const std::string& flow);
+Lane LaneOf(const Plan& plan, const Flow& flow);
+Lane LaneOf(const Plan& plan, const Action& action);
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/deadline.h"
+#include "engine/renamed.h"
 
 namespace sluice {
 
@@ -30,7 +31,7 @@ class Runner {
     Status done = Start();
     if (done.ok()) {
       done = Stages();
-      for (const Lease& lease : leases_) (void)world_.ledger.KeepRelease(lease);
+      (void)world_.ledger.KeepRelease(leases_);
     }
     outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     for (const StepFacts& facts : plan_.steps) {
@@ -53,6 +54,7 @@ class Runner {
 
  private:
   Status Start() {
+    TRY(RefuseRenamed(plan_, world_));
     RunFilter unfinished{.pipeline = plan_.pipeline, .status = "running", .limit = 1000};
     for (const RunRow& row : TRY(world_.ledger.Runs(unfinished))) {
       if (row.start.interval == plan_.interval_text && row.start.project == plan_.project)
@@ -83,17 +85,11 @@ class Runner {
 
   // One run at a time per lane; only then is an unfinished run known to be dead.
   Status Leases() {
+    std::vector<std::string> lanes;
     for (const auto& stage : plan_.stages) {
-      std::string id = std::visit(
-          [](const auto& s) -> std::string {
-            if constexpr (requires { s.id; })
-              return s.id;
-            else
-              return s.step;
-          },
-          stage);
-      leases_.push_back(TRY(world_.ledger.KeepLease(LaneOf(plan_, id).Key(), outcome_.run)));
+      lanes.push_back(std::visit([&](const auto& s) { return LaneOf(plan_, s).Key(); }, stage));
     }
+    leases_ = TRY(world_.ledger.KeepLeases(lanes, outcome_.run));
     return Ok();
   }
 
@@ -180,7 +176,7 @@ class Runner {
   // A statement inside a destination: once per run, in one transaction with its record.
   Status RunAction(const Action& action, const Lease& lease) {
     auto began = world_.clock.Steady();
-    Lane lane = LaneOf(plan_, action.step);
+    Lane lane = LaneOf(plan_, action);
     ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                              world_.secrets};
     Status done = Retrying(action.step, action.tries, [&](std::stop_token stop) -> Status {

@@ -76,7 +76,13 @@ CREATE TABLE logs (
 CREATE INDEX logs_of_run ON logs (run, id);
 )sql";
 
-constexpr std::array kMigrations{kVersion1};
+constexpr std::string_view kVersion2 = R"sql(
+CREATE TABLE appenders (
+  project TEXT NOT NULL, sink TEXT NOT NULL, target TEXT NOT NULL, pipeline TEXT NOT NULL, flow TEXT NOT NULL,
+  PRIMARY KEY (project, sink, target, pipeline, flow)) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2};
 
 Error NewerError(const std::string& path, int64_t found, size_t known) {
   return RejectedError(
