@@ -100,14 +100,90 @@ class Postgres:
                 "user: postgres, password: env:RIG_PG_PASSWORD }\n")
 
 
+MARIADB, MARIADB_INSTALL = "/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db"
+
+
+def mariadb_programs():
+    return all(os.path.exists(path) for path in (MARIADB, MARIADB_INSTALL)) and shutil.which("mariadb")
+
+
+class Mariadb:
+    """A server with a data folder of its own; its user `sluice` has the password of the tests."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sluice_my_"))
+        os.chmod(self.folder, 0o711)
+        self.port = free_port()
+        (self.folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS 'sluice'@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO 'sluice'@'%';\n")
+        self.user = []
+        if os.getuid() == 0:
+            self.user = ["--user=mysql"]
+            for path in (self.folder, self.folder / "init.sql"):
+                shutil.chown(path, "mysql")
+        self.process, self.databases = None, 0
+        done = subprocess.run([MARIADB_INSTALL, "--no-defaults", *self.user, f"--datadir={self.folder}/data", "--skip-test-db",
+                               "--auth-root-authentication-method=normal"], capture_output=True, text=True, check=False)
+        expect(done.returncode == 0, f"mariadb-install-db: {done.stdout}{done.stderr}")
+        self.start()
+
+    def start(self):
+        with open(self.folder / "log", "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [MARIADB, "--no-defaults", *self.user, f"--datadir={self.folder}/data", f"--socket={self.folder}/s",
+                 f"--pid-file={self.folder}/pid", f"--init-file={self.folder}/init.sql", "--bind-address=127.0.0.1",
+                 f"--port={self.port}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2",
+                 "--innodb-buffer-pool-size=128M", "--max-connections=200"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        for _ in range(600):
+            if self.client("mysql", "SELECT 1").returncode == 0:
+                return
+            expect(self.process.poll() is None, f"mariadbd ended: {(self.folder / 'log').read_text()}")
+            time.sleep(0.05)  # looks again
+        raise Failed("mariadbd does not answer")
+
+    def crash(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.crash()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def client(self, database, statement, options=()):
+        words = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", "sluice", "--default-character-set=utf8mb4",
+                 "-N", "-B", *options, "-D", database, "-e", statement]
+        return subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "MYSQL_PWD": PASSWORD})
+
+    def query(self, database, *statements, options=()):
+        """The rows of all statements, as lists of texts; "NULL" for NULL."""
+        done = self.client(database, ";\n".join(statements), options)
+        expect(done.returncode == 0, f"mariadb: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def number(self, database, statement):
+        return int(self.query(database, statement)[0][0])
+
+    def database(self):
+        self.databases += 1
+        name = f"t{self.databases}"
+        self.query("mysql", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        return name
+
+    def connection(self, name, database, port=None):
+        return (f"  {name}: {{ type: mysql, host: 127.0.0.1, port: {port or self.port}, database: {database}, "
+                "user: sluice, password: env:RIG_PG_PASSWORD }\n")
+
+
+POSTGRES_COMMIT = b"Q" + (4 + len("COMMIT\0")).to_bytes(4, "big") + b"COMMIT\0"
+MYSQL_COMMIT = (1 + len("COMMIT")).to_bytes(3, "little") + b"\0\3COMMIT"
+
+
 class CutAtCommit:
     """A proxy that sees the protocol: it hands a COMMIT on to the server and closes both sides before the answer. `cuts`
     says how many commits are treated so, counted from the `skip`-th."""
 
-    COMMIT = b"Q" + (4 + len("COMMIT\0")).to_bytes(4, "big") + b"COMMIT\0"
-
-    def __init__(self, port, cuts=1, skip=0):
-        self.target, self.cuts, self.skip, self.cut = port, cuts, skip, 0
+    def __init__(self, port, cuts=1, skip=0, commit=POSTGRES_COMMIT):
+        self.target, self.cuts, self.skip, self.cut, self.commit = port, cuts, skip, 0, commit
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -127,7 +203,7 @@ class CutAtCommit:
         try:
             while data := client.recv(1 << 16):
                 server.sendall(data)
-                if data.endswith(self.COMMIT) and self.is_to_be_cut():
+                if data.endswith(self.commit) and self.is_to_be_cut():
                     client.shutdown(socket.SHUT_RDWR)
                     break
             server.shutdown(socket.SHUT_WR)

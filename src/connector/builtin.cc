@@ -5,8 +5,10 @@
 #include "connector/file/source.h"
 #include "connector/generator/source.h"
 #include "connector/inline/source.h"
+#include "connector/mysql/connector.h"
 #include "connector/postgres/connector.h"
 #include "connector/registry.h"
+#include "connector/sqlite/connector.h"
 
 namespace sluice {
 namespace {
@@ -61,8 +63,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), FileConnector(), InlineConnector(),
-          GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), MysqlConnector(),    SqliteConnector(),
+          FileConnector(),   InlineConnector(),   GeneratorConnector()};
 }
 
 }  // namespace sluice

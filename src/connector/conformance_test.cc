@@ -8,9 +8,13 @@
 #include <filesystem>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "connector/mysql/connection.h"
+#include "connector/mysql/server_for_tests.h"
 #include "connector/postgres/server_for_tests.h"
 #include "connector/registry.h"
 #include "connector/source_probe.h"
+#include "connector/sqlite/database.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +49,13 @@ struct Place {
   bool missing = false;  // no server is installed
 
   Place(const std::string& type, const std::optional<Node>& written) : connection(written) {
+    if (type == "mysql") {
+      mysql::TestServer* own = mysql::TestServer::Shared();
+      missing = own == nullptr;
+      if (missing) return;
+      database = own->NewDatabase();
+      connection = own->ConnectionTo(database);
+    }
     if (type != "postgres") return;
     postgres::TestServer* server = postgres::TestServer::Shared();
     missing = server == nullptr;
@@ -54,6 +65,16 @@ struct Place {
   }
   const Node* node() const { return connection ? &*connection : nullptr; }
 };
+
+// The value of the last statement's first row.
+std::string RunMysql(const std::string& database, const std::string& statements) {
+  auto connection = Must(
+      mysql::Connect(mysql::TestServer::Shared()->SettingsOf(database), Secret("secret"), {}, {}));
+  tables::Answer answer;
+  for (const std::string& statement : Split(statements, ';'))
+    answer = Must(connection->Run(statement));
+  return answer.rows.empty() ? "" : answer.rows[0][0].value_or("");
+}
 
 // One way to read ten rows or so from a connector, and one that cannot work.
 struct SourceCase {
@@ -79,6 +100,16 @@ void WriteTable(SourceProbe& probe) {
                         ".main.t AS SELECT i AS id, i * i AS v FROM range(10) r(i)"));
 }
 
+std::function<void(SourceProbe&)> WriteSqlite(const std::string& constraint) {
+  return [=](SourceProbe& probe) {
+    auto file = Must(sqlite::Open(probe.Path("in.db"), "in.db", {}, tables::Use::kWrite));
+    Must(file->Run(fmt::format("CREATE TABLE t (id INTEGER{}, v INTEGER)", constraint)));
+    Must(
+        file->Run("WITH RECURSIVE r(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM r WHERE i < 9) "
+                  "INSERT INTO t SELECT i, i * i FROM r"));
+  };
+}
+
 std::vector<SourceCase> SourceCases() {
   const auto file = [](std::string name, std::string text) {
     return SourceCase{
@@ -95,10 +126,17 @@ std::vector<SourceCase> SourceCases() {
     ndjson += fmt::format("{{\"id\":{},\"v\":{}}}\n", i, i * i);
   }
   const Node connection = MapOf({{"type", "duckdb"}, {"path", "in.duckdb"}});
+  const Node sqlite = MapOf({{"type", "sqlite"}, {"path", "in.db"}});
   const auto server_table = [](std::string constraint) {
     return fmt::format(
         "CREATE TABLE t (id bigint{}, v bigint); INSERT INTO t SELECT i, i * i FROM "
         "generate_series(0, 9) i",
+        constraint);
+  };
+  const auto mysql_table = [](std::string constraint) {
+    return fmt::format(
+        "CREATE TABLE t (id bigint{}, v bigint); INSERT INTO t SELECT seq, seq * seq FROM "
+        "seq_0_to_9",
         constraint);
   };
   const auto nothing = [](SourceProbe&) {};
@@ -134,6 +172,38 @@ std::vector<SourceCase> SourceCases() {
            },
            missing,
            server_table("")},
+          {"mysql keys", "mysql", {}, nothing, table, missing, mysql_table(" PRIMARY KEY")},
+          {"mysql snapshot", "mysql", {}, nothing, table, missing, mysql_table("")},
+          {"mysql query",
+           "mysql",
+           {},
+           nothing,
+           [](ExtractConfig& config) { config.query.text = "SELECT id, v FROM t WHERE id >= 0;"; },
+           [](ExtractConfig& config) { config.query.text = "SELECT nothing FROM t"; },
+           mysql_table("")},
+          {"mysql cursor",
+           "mysql",
+           {},
+           nothing,
+           [=](ExtractConfig& config) {
+             table(config);
+             config.incremental.emplace();
+             config.incremental->cursor.text = "id";
+           },
+           missing,
+           mysql_table("")},
+          {"sqlite keys", "sqlite", sqlite, WriteSqlite(" PRIMARY KEY"), table, missing},
+          {"sqlite snapshot", "sqlite", sqlite, WriteSqlite(""), table, missing},
+          {"sqlite query", "sqlite", sqlite, WriteSqlite(""),
+           [](ExtractConfig& config) { config.query.text = "SELECT id, v FROM t WHERE id >= 0;"; },
+           [](ExtractConfig& config) { config.query.text = "SELECT nothing FROM t"; }},
+          {"sqlite cursor", "sqlite", sqlite, WriteSqlite(""),
+           [=](ExtractConfig& config) {
+             table(config);
+             config.incremental.emplace();
+             config.incremental->cursor.text = "id";
+           },
+           missing},
           {"inline",
            "inline",
            {},
@@ -157,6 +227,10 @@ class SourceConformance : public testing::TestWithParam<SourceCase> {
     if (place_.missing) GTEST_SKIP() << "no server";
     GetParam().prepare(probe_);
     if (GetParam().statement.empty()) return;
+    if (GetParam().type == "mysql") {
+      RunMysql(place_.database, GetParam().statement);
+      return;
+    }
     postgres::RowsOf(*postgres::TestServer::Shared()->Connect(place_.database),
                      GetParam().statement);
   }
@@ -283,6 +357,7 @@ struct SinkCase {
 
 std::vector<SinkCase> SinkCases() {
   const Node connection = MapOf({{"type", "duckdb"}, {"path", "out.duckdb"}});
+  const Node sqlite = MapOf({{"type", "sqlite"}, {"path", "out.db"}});
   return {{"duckdb append", "duckdb", "shop.t", "shop.t", connection},
           {"duckdb upsert", "duckdb", "t", "main.t", connection, Mode::kUpsert, {"id"}},
           {"duckdb insert", "duckdb", "t", "main.t", connection, Mode::kInsert, {"id"}},
@@ -291,6 +366,14 @@ std::vector<SinkCase> SinkCases() {
           {"postgres upsert", "postgres", "t", "t", {}, Mode::kUpsert, {"id"}},
           {"postgres insert", "postgres", "t", "t", {}, Mode::kInsert, {"id"}},
           {"postgres replace", "postgres", "t", "t", {}, Mode::kReplace, {"id"}},
+          {"mysql append", "mysql", "t", "t", {}},
+          {"mysql upsert", "mysql", "t", "t", {}, Mode::kUpsert, {"id"}},
+          {"mysql insert", "mysql", "t", "t", {}, Mode::kInsert, {"id"}},
+          {"mysql replace", "mysql", "t", "t", {}, Mode::kReplace, {"id"}},
+          {"sqlite append", "sqlite", "t", "t", sqlite},
+          {"sqlite upsert", "sqlite", "t", "t", sqlite, Mode::kUpsert, {"id"}},
+          {"sqlite insert", "sqlite", "t", "t", sqlite, Mode::kInsert, {"id"}},
+          {"sqlite replace", "sqlite", "t", "t", sqlite, Mode::kReplace, {"id"}},
           {"file csv folder", "file", "out/", "out/*.csv", {}},
           {"file parquet folder", "file", "out/", "out/*.parquet", {}}};
 }
@@ -361,6 +444,19 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
       return postgres::RowsOf(
           *postgres::TestServer::Shared()->Connect(place_.database),
           "SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM " + kind.content)[0];
+    }
+    if (kind.type == "mysql") {
+      if (!Must(sink_->Target(load_))) return "";
+      return RunMysql(place_.database,
+                      "SELECT coalesce(group_concat(id ORDER BY id), '') FROM " + kind.content);
+    }
+    if (kind.type == "sqlite") {
+      if (!Must(sink_->Target(load_))) return "";
+      auto file = Must(sqlite::Open(probe_.Path("out.db"), "out.db", {}, tables::Use::kRead));
+      return *Must(file->Run("SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM " +
+                             kind.content + " ORDER BY id)"))
+                  .rows.at(0)
+                  .at(0);
     }
     if (kind.type == "duckdb") {
       if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";

@@ -21,12 +21,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import loads  # noqa: E402
+import mysql_loads  # noqa: E402
 import postgres_loads  # noqa: E402
 import servers  # noqa: E402
+import sqlite_loads  # noqa: E402
 from rig import Failed, Project, Scratch, expect, expect_equal, raw  # noqa: E402
 
 RESTART_SECONDS = 60
-LOADS = loads.ALL | postgres_loads.ALL
+LOADS = loads.ALL | sqlite_loads.ALL | postgres_loads.ALL | mysql_loads.ALL
 NAMES = list(LOADS)
 
 
@@ -143,9 +145,13 @@ def main():
     passed = failed = 0
     print(f"seed {arguments.seed}, {len(trials)} trials of each case", flush=True)
     names = arguments.case or NAMES
-    without = [name for name in names if name in postgres_loads.ALL] if servers.postgres_programs() is None else []
-    if without:
-        print(f"skipped: {', '.join(without)}: no PostgreSQL server; apt-get install postgresql", flush=True)
+    without = []
+    for there, package, what in [(servers.postgres_programs(), "postgresql", "postgres"),
+                                 (servers.mariadb_programs(), "mariadb-server", "mysql")]:
+        missing = [name for name in names if what in name] if not there else []
+        if missing:
+            print(f"skipped: {', '.join(missing)}: no server; apt-get install {package}", flush=True)
+        without += missing
     with Scratch("kill", keep=arguments.keep) as folder:
         for name in names:
             if name in without:
@@ -175,3 +181,4 @@ if __name__ == "__main__":
     finally:
         if postgres_loads.PostgresLoad.server is not None:
             postgres_loads.PostgresLoad.server.stop()
+        mysql_loads.Servers.stop()

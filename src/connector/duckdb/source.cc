@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "connector/duckdb/query.h"
+#include "connector/table_request.h"
 
 namespace sluice::duckdb {
 namespace {
@@ -244,26 +245,11 @@ class DuckdbSource final : public Source {
 
 Result<std::unique_ptr<Source>> MakeDuckdbSource(DatabaseFile file, ExtractRequest request) {
   const ExtractConfig& config = request.config;
-  if (config.table.empty() == config.query.empty()) {
-    return ConfigError(
-        config.mark,
-        fmt::format("extract from '{}' needs one of 'table' and 'query'", file.shown()));
-  }
-  if (!config.interval.empty() && config.incremental) {
-    return ConfigError(
-        config.interval.mark,
-        "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
-  }
+  TRY(CheckTableRequest(request, fmt::format("'{}'", file.shown())));
   if (config.incremental && !config.incremental->key.empty()) {
     return ConfigError(config.incremental->key.mark,
                        "'key' beside a cursor is for postgres; here rows with the same cursor are "
                        "always read together");
-  }
-  if (!config.interval.empty() && !request.interval) {
-    return ConfigError(
-        config.interval.mark,
-        "'interval' needs a run over an interval: give the pipeline a schedule, or run "
-        "with --date");
   }
   return std::unique_ptr<Source>(
       std::make_unique<DuckdbSource>(std::move(file), std::move(request)));

@@ -4,44 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
 
 #include "base/text.h"
+#include "connector/declared_type.h"
 
 namespace sluice::postgres {
-namespace {
-
-// The name as DuckDB writes it.
-std::string Canonical(const std::string& type) {
-  std::string upper;
-  for (const char c : Trim(type)) upper += static_cast<char>(std::toupper(c));
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAliases{
-      {{"BOOL", "BOOLEAN"},
-       {"INT", "INTEGER"},
-       {"INT2", "SMALLINT"},
-       {"INT4", "INTEGER"},
-       {"INT8", "BIGINT"},
-       {"LONG", "BIGINT"},
-       {"REAL", "FLOAT"},
-       {"FLOAT4", "FLOAT"},
-       {"FLOAT8", "DOUBLE"},
-       {"TEXT", "VARCHAR"},
-       {"STRING", "VARCHAR"},
-       {"DOUBLE PRECISION", "DOUBLE"},
-       {"DATETIME", "TIMESTAMP"},
-       {"TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"},
-       {"NUMERIC", "DECIMAL(18,3)"},
-       {"DECIMAL", "DECIMAL(18,3)"}}};
-  for (const auto& [alias, name] : kAliases) {
-    if (upper == alias) return std::string(name);
-  }
-  if (StartsWith(upper, "NUMERIC(")) upper = "DECIMAL" + upper.substr(7);
-  std::erase(upper, ReadDecimal(upper) ? ' ' : '\0');
-  return upper;
-}
-
-}  // namespace
-
 Result<ReadAs> ToReadAs(const TypedColumn& column, const Written& type) {
   const auto own = ToRead(column.type);
   if (type.empty()) {
@@ -51,7 +18,7 @@ Result<ReadAs> ToReadAs(const TypedColumn& column, const Written& type) {
                                               column.name, column.type.shown));
   }
   // Through the canonical column type and back: the name as DuckDB writes it.
-  const std::string upper = Canonical(type.text);
+  const std::string upper = CanonicalType(type.text);
   if (own && own->type == upper) return *own;
   const auto target = ColumnTypeFor(upper);
   ReadAs read{.type = upper};

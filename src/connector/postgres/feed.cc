@@ -3,163 +3,65 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <utility>
 
-#include "base/mutex.h"
 #include "base/text.h"
+#include "connector/pieces.h"
 #include "connector/postgres/bytes.h"
 
 namespace sluice::postgres {
 namespace {
 
-constexpr size_t kBlockBytes = 1 << 20;
-constexpr size_t kPadding = 64;
 constexpr size_t kHeaderBytes = 19;  // and the extension whose length it ends with
 
-class CopyFeed final : public sql::BlockFeed {
+std::vector<DecodedColumn> ColumnsOf(const CopyPlan& plan, const std::vector<uint64_t>& projected) {
+  std::vector<DecodedColumn> columns;
+  for (const uint64_t index : projected) columns.push_back(plan.columns.at(index));
+  return columns;
+}
+
+class CopyReader final : public PieceReader {
  public:
-  explicit CopyFeed(CopyPlan plan) : plan_(std::move(plan)) {}
+  CopyReader(std::shared_ptr<const CopyPlan> plan, std::unique_ptr<Connection> connection)
+      : plan_(std::move(plan)), connection_(std::move(connection)) {}
 
-  // The first one decides; every worker asks for the same.
-  void Want(const std::vector<uint64_t>& projected) {
-    MutexLock lock(mutex_);
-    if (!wanted_) wanted_ = projected;
-  }
-
-  std::vector<DecodedColumn> ColumnsOf(const std::vector<uint64_t>& projected) const {
-    std::vector<DecodedColumn> columns;
-    for (const uint64_t index : projected) columns.push_back(plan_.columns.at(index));
-    return columns;
-  }
-
-  const CopyPlan& plan() const { return plan_; }
-
-  Result<std::optional<Block>> Next(std::stop_token stop) override {
-    while (true) {
-      auto reader = TRY(Take(stop));
-      if (!reader) return std::optional<Block>();
-      auto block = Read(*reader, stop);
-      const bool more = block.ok() && reader->reading;
-      GiveBack(std::move(reader), more);
-      if (!block.ok()) return std::move(block).error();
-      if (block.value().size > 0) return std::optional<Block>(std::move(block).value());
-    }
-  }
-
- private:
-  struct Reader {
-    std::unique_ptr<Connection> connection;
-    std::string piece;
-    bool reading = false;  // in the middle of a COPY
-    bool begun = false;    // its header is behind us
-    uint64_t rows = 0;     // of this COPY
-  };
-
-  // A reader to read from, perhaps a new one; null: the range is read.
-  Result<std::unique_ptr<Reader>> Take(const std::stop_token& stop) {
-    auto reader = std::make_unique<Reader>();
-    {
-      MutexLock lock(mutex_);
-      while (true) {
-        if (stop.stop_requested()) return CancelledError();
-        if (failed_) return *failed_;
-        if (!idle_.empty()) {
-          reader = std::move(idle_.back());
-          idle_.pop_back();
-          ++busy_;
-          if (reader->reading) return reader;
-        } else if (busy_ < plan_.readers && next_ < plan_.pieces.size()) {
-          ++busy_;
-        } else if (busy_ == 0) {
-          return std::unique_ptr<Reader>();
-        } else {
-          changed_.wait_for(mutex_, std::chrono::milliseconds(50));
-          continue;
-        }
-        if (next_ < plan_.pieces.size()) {
-          reader->piece = plan_.pieces[next_++];
-          break;
-        }
-        --busy_;  // a reader that has nothing left to read
-        reader = std::make_unique<Reader>();
-      }
-    }
-    auto begun = Start(*reader, stop);
-    if (begun.ok()) return reader;
-    MutexLock lock(mutex_);
-    --busy_;
-    failed_ = begun.error();
-    changed_.notify_all();
-    return std::move(begun).error();
-  }
-
-  void GiveBack(std::unique_ptr<Reader> reader, bool more) {
-    MutexLock lock(mutex_);
-    --busy_;
-    if (more || !reader->connection->lost()) idle_.push_back(std::move(reader));
-    changed_.notify_all();
-  }
-
-  Status Start(Reader& reader, const std::stop_token& stop) {
-    if (!reader.connection) reader.connection = TRY(plan_.connect(stop));
+  Status Start(const std::string& piece, const std::vector<uint64_t>& wanted,
+               std::stop_token stop) override {
     std::vector<std::string> columns;
-    {
-      MutexLock lock(mutex_);
-      for (const DecodedColumn& column : ColumnsOf(wanted_.value_or(std::vector<uint64_t>())))
-        columns.push_back(FetchText(QuoteIdentifier(column.name), column.read));
-    }
-    const std::string text =
+    for (const DecodedColumn& column : ColumnsOf(*plan_, wanted))
+      columns.push_back(FetchText(QuoteIdentifier(column.name), column.read));
+    TRY(connection_->StartRead(
         fmt::format("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT binary)", Join(columns, ", "),
-                    plan_.from, reader.piece.empty() ? "" : " WHERE " + reader.piece);
-    TRY(reader.connection->StartRead(text, stop).While(fmt::format("reading {}", plan_.table)));
-    reader.reading = true;
-    reader.begun = false;
-    reader.rows = 0;
+                    plan_->from, piece.empty() ? "" : " WHERE " + piece),
+        std::move(stop)));
+    begun_ = false;
+    rows_ = 0;
     return Ok();
   }
 
-  Result<Block> Read(Reader& reader, const std::stop_token& stop) {
-    Block block;
-    block.partition = plan_.table;
-    block.records = 0;
-    block.bytes.reserve(kBlockBytes + kPadding);
-    while (block.bytes.size() < kBlockBytes) {
+  Result<bool> Read(Block& block, std::stop_token stop) override {
+    while (block.bytes.size() < kPieceBlockBytes) {
       const size_t at = block.bytes.size();
-      auto more = reader.connection->Read(block.bytes, stop);
-      if (!more.ok()) {
-        auto error = std::move(more).error().While(fmt::format("reading {}", plan_.table));
-        MutexLock lock(mutex_);
-        failed_ = error;
-        return error;
+      if (!TRY(connection_->Read(block.bytes, stop))) {
+        if (connection_->copied() == rows_) return false;
+        return InternalError(
+            fmt::format("the server sent {} rows and says {}", rows_, connection_->copied()));
       }
-      if (!*more) {
-        reader.reading = false;
-        if (reader.connection->copied() != reader.rows) {
-          return InternalError(fmt::format("reading {}: the server sent {} rows and says {}",
-                                           plan_.table, reader.rows, reader.connection->copied()));
-        }
-        break;
-      }
-      if (!reader.begun) {
-        TRY(DropHeader(block.bytes, at));
-        reader.begun = true;
-      }
+      if (!begun_) TRY(DropHeader(block.bytes, at));
+      begun_ = true;
       if (IsTrailer(block.bytes, at)) {
         block.bytes.resize(at);
       } else if (block.bytes.size() > at) {
         ++block.records;
-        ++reader.rows;
+        ++rows_;
       }
     }
-    block.size = block.bytes.size();
-    block.bytes.resize(block.size + kPadding);
-    MutexLock lock(mutex_);
-    block.first = records_;
-    records_ += block.records;
-    return block;
+    return true;
   }
 
+  bool lost() const override { return connection_->lost(); }
+
+ private:
   static Status DropHeader(std::vector<char>& bytes, size_t at) {
     constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
     if (bytes.size() < at + kHeaderBytes ||
@@ -177,31 +79,33 @@ class CopyFeed final : public sql::BlockFeed {
     return bytes.size() == at + 2 && ReadBig<int16_t>(bytes.data() + at) == -1;
   }
 
-  const CopyPlan plan_;
-  Mutex mutex_;
-  Condition changed_;
-  std::optional<std::vector<uint64_t>> wanted_ GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Reader>> idle_ GUARDED_BY(mutex_);
-  int64_t busy_ GUARDED_BY(mutex_) = 0;
-  size_t next_ GUARDED_BY(mutex_) = 0;
-  int64_t records_ GUARDED_BY(mutex_) = 0;
-  std::optional<Error> failed_ GUARDED_BY(mutex_);
+  const std::shared_ptr<const CopyPlan> plan_;
+  const std::unique_ptr<Connection> connection_;
+  bool begun_ = false;  // the header of its COPY is behind us
+  uint64_t rows_ = 0;   // of this COPY
 };
 
 }  // namespace
 
-std::shared_ptr<sql::Scan> MakeCopyScan(CopyPlan plan) {
+std::shared_ptr<sql::Scan> MakeCopyScan(CopyPlan given) {
+  auto plan = std::make_shared<const CopyPlan>(std::move(given));
   auto scan = std::make_shared<sql::Scan>();
-  for (const DecodedColumn& column : plan.columns)
+  for (const DecodedColumn& column : plan->columns)
     scan->schema.push_back({column.name, column.read.type, false, ""});
   scan->physical = NativeOf;
-  auto feed = std::make_unique<CopyFeed>(std::move(plan));
-  CopyFeed* const owned = feed.get();  // the scan outlives its decoders
+  auto feed = std::make_unique<PieceFeed>(
+      Pieces{.table = plan->table,
+             .pieces = plan->pieces,
+             .readers = plan->readers,
+             .connect = [plan](std::stop_token stop) -> Result<std::unique_ptr<PieceReader>> {
+               return std::unique_ptr<PieceReader>(
+                   std::make_unique<CopyReader>(plan, TRY(plan->connect(std::move(stop)))));
+             }});
+  PieceFeed* const owned = feed.get();  // the scan outlives its decoders
   scan->feed = std::move(feed);
-  scan->decoder = [owned](std::vector<uint64_t> projected) {
+  scan->decoder = [owned, plan](std::vector<uint64_t> projected) {
     owned->Want(projected);
-    return MakeCopyDecoder(owned->ColumnsOf(projected), owned->plan().table,
-                           owned->plan().encoding);
+    return MakeCopyDecoder(ColumnsOf(*plan, projected), plan->table, plan->encoding);
   };
   return scan;
 }

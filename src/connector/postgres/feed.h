@@ -1,9 +1,4 @@
-// Rows of one range as blocks. DuckDB's workers read for themselves: each takes a connection that
-// nobody reads from, takes a block from it and gives it back, so one worker waits for the server
-// while another decodes.
-//
-// What columns are needed is known only when the first decoder is made; the COPY is sent after
-// that, and names no others.
+// Rows of one range of a table or query, by binary COPY over several connections.
 #pragma once
 
 #include <functional>

@@ -5,13 +5,14 @@
 
 #include <utility>
 
-#include "base/json_full.h"
 #include "base/text.h"
+#include "connector/position.h"
 #include "connector/postgres/declared.h"
 #include "connector/postgres/feed.h"
 #include "connector/postgres/statement.h"
 #include "connector/postgres/walk.h"
 #include "connector/table_name.h"
+#include "connector/table_request.h"
 
 namespace sluice::postgres {
 namespace {
@@ -430,27 +431,7 @@ class PostgresSource final : public Source {
 
 Result<std::unique_ptr<Source>> MakePostgresSource(Settings settings, ExtractRequest request,
                                                    const ConnectorContext& context) {
-  const ExtractConfig& config = request.config;
-  if (config.table.empty() == config.query.empty()) {
-    return ConfigError(config.mark, fmt::format("extract from {} needs one of 'table' and 'query'",
-                                                settings.Shown()));
-  }
-  if (!config.interval.empty() && config.incremental) {
-    return ConfigError(
-        config.interval.mark,
-        "'interval' and 'incremental' exclude each other: the run's rows, or what changed");
-  }
-  if (!config.consistency.empty() && (config.incremental || !config.interval.empty())) {
-    return ConfigError(config.mark,
-                       "'consistency' is about reading a whole table; with 'interval' or "
-                       "'incremental' the range itself says what is read");
-  }
-  if (!config.interval.empty() && !request.interval) {
-    return ConfigError(
-        config.interval.mark,
-        "'interval' needs a run over an interval: give the pipeline a schedule, or run "
-        "with --date");
-  }
+  TRY(CheckTableRequest(request, settings.Shown()));
   return std::unique_ptr<Source>(
       std::make_unique<PostgresSource>(std::move(settings), std::move(request), context));
 }

@@ -1,5 +1,5 @@
 // The order in which a table is read range by range: by its primary key, or by a cursor with its
-// key. A position is the JSON array of the texts of those columns; empty: before all rows.
+// key (connector/position.h).
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,6 @@ struct Walk {
   std::string Texts() const;                              // what a position is made of
   std::string Tuple(const std::vector<std::string>& values) const;
 };
-
-Result<std::vector<std::string>> ReadPosition(const std::string& text);
-std::string PositionText(const std::vector<Value>& values);
 
 // Conditions that together are a long range of one whole number, for readers to share; empty: it is
 // not worth it.

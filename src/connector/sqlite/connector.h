@@ -1,0 +1,10 @@
+// The connector `sqlite`: connection { type: sqlite, path }.
+#pragma once
+
+#include "connector/registry.h"
+
+namespace sluice {
+
+Connector SqliteConnector();
+
+}  // namespace sluice
