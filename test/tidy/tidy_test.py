@@ -23,6 +23,8 @@ HEAVY = {
     r"<date/": r"calendar/.*\.cc",
     r"<sqlite3\.h>": r"ledger/.*",
     r"<duckdb\.h>": r"sql/.*",
+    r"<curl/": r"base/http\.cc",
+    r"<pugixml": r"connector/s3/xml\.cc",
     r'"duckdb\.h"': r"sql/.*",
     r"<(regex|iostream)>": r".*_test\.cc",
 }
