@@ -20,7 +20,8 @@ Connector FileConnector() {
                        "quote",        "header",     "skip",        "encoding", "event_time",
                        "out_of_order", "idle_after", "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
-    return MakeFileSource(std::move(request), context.files, context.folder);
+    return MakeFileSource(std::move(request), context.files,
+                          LocalOrigin(context.files, context.folder));
   };
   file.load_keys = {"path", "format", "compression"};
   file.sink = [](const Node*, const std::vector<Load>& loads, const ConnectorContext& context) {

@@ -27,7 +27,9 @@ Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWri
 // The narrowest type that holds both.
 Result<std::string> Widen(sql::Session& session, const std::string& a, const std::string& b);
 
-// Looks into up to 20 files: the columns of the first, types widened by the others.
+inline constexpr size_t kSampledFiles = 20;
+
+// Looks into up to kSampledFiles: the columns of the first, types widened by the others.
 Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
                             const std::vector<ListedFile>& listed, const FileTold& told,
                             std::stop_token stop);

@@ -115,10 +115,12 @@ std::string ColumnList(const Load& load) {
 
 class FileLanding final : public Landing {  // owns its temporary file until the decision
  public:
-  FileLanding(std::unique_ptr<sql::Session> session, Files& files, Place place, Load load,
-              ManifestStore store, Lane lane, Visibility visibility, EpochId epoch, bool allocated)
+  FileLanding(std::unique_ptr<sql::Session> session, Files& files, std::shared_ptr<Depot> depot,
+              Place place, Load load, ManifestStore store, Lane lane, Visibility visibility,
+              EpochId epoch, bool allocated)
       : session_(std::move(session)),
         files_(files),
+        depot_(std::move(depot)),
         place_(std::move(place)),
         load_(std::move(load)),
         store_(std::move(store)),
@@ -129,7 +131,10 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   ~FileLanding() override {
     (void)session_->Rollback();
-    if (!decided_) (void)files_.Remove(store_.Full(Written()));
+    if (!decided_) {
+      (void)depot_->Discard(LandingName());
+      if (visibility_ == Visibility::kStaging) (void)depot_->Remove(store_.StagedName(epoch_));
+    }
     if (allocated_) store_.Release(epoch_);
     store_.RemoveIfEmpty();
   }
@@ -142,7 +147,7 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     if (index != 0 || written_)
       return InternalError("a file takes one load, written once per epoch");
     if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
-    const std::string path = store_.Full(Written());
+    const std::string path = TRY(depot_->DraftPath(LandingName(), Written()));
     const std::string options =
         visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
     auto rows =
@@ -151,10 +156,8 @@ class FileLanding final : public Landing {  // owns its temporary file until the
                           bound, stop);
     if (!rows.ok()) return Failed(std::move(rows).error());
     written_ = true;
-    // COPY does not sync what it writes.
-    TRY(files_.Sync(path).While(fmt::format("writing '{}'", place_.shown)));
-    rows_ = *rows;
     Landed landed{.rows = *rows, .bytes = TRY(files_.Facts(path)).size};
+    TRY(Seal(path, *rows, std::move(stop)).While(fmt::format("writing '{}'", place_.shown)));
     if (visibility_ == Visibility::kTarget) landed.inserted = *rows;
     return landed;
   }
@@ -170,7 +173,10 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     TRY(RefuseStaleFence(record));
     Manifest manifest{
         .record = record, .renames = {}, .removes = removes_, .taken_back = taken_back_};
-    if (visibility_ == Visibility::kTarget) TRY(AddRename(manifest));
+    if (visibility_ == Visibility::kTarget) {
+      if (!written_) return InternalError("an epoch was committed that nothing was written for");
+      manifest.renames = sealed_;
+    }
     auto done = store_.Decide(manifest);
     decided_ = done.ok() || done.error().kind == ErrorKind::kUnsettled;
     if (!done.ok())
@@ -191,9 +197,21 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   const Lane& lane() const { return lane_; }
 
  private:
+  std::string LandingName() const { return store_.LandingName(epoch_); }
   std::string Written() const {
-    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_)
-                                               : store_.LandingName(epoch_);
+    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_) : LandingName();
+  }
+
+  Status Seal(const std::string& path, uint64_t rows, std::stop_token stop) {
+    const bool staged = visibility_ == Visibility::kStaging;
+    // A folder gets no file without rows.
+    if (!staged && place_.file.empty() && rows == 0) return Ok();
+    const std::string name = staged ? store_.StagedName(epoch_) : FinalName();
+    sealed_ = TRY(depot_->Seal(LandingName(), {{path, name}}, std::move(stop)));
+    if (!staged || sealed_[0].first == name) return Ok();
+    // What is staged has its name at once: nobody sees it there.
+    TRY(depot_->Place(LandingName(), sealed_));
+    return depot_->Discard(LandingName());
   }
 
   std::string FinalName() const {
@@ -205,23 +223,12 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   Status RefuseToAppend() {
     if (load_.mode != Mode::kAppend || place_.file.empty() || !taken_back_.empty()) return Ok();
-    if (!files_.Exists(store_.Full(place_.file))) return Ok();
+    if (!TRY(depot_->Exists(place_.file))) return Ok();
     return RejectedError(fmt::format("append to one existing file '{}' would write all of it "
                                      "again: use a folder path "
                                      "('{}/') that gets one file per epoch, or mode: overwrite",
                                      place_.shown, FileStem(place_.shown)))
         .At(load_.mark);
-  }
-
-  Status AddRename(Manifest& manifest) {
-    if (!written_) return InternalError("an epoch was committed that nothing was written for");
-    const bool empty_part = place_.file.empty() && rows_ == 0;
-    if (empty_part) {
-      TRY(files_.Remove(store_.Full(Written())));
-    } else {
-      manifest.renames.emplace_back(Written(), FinalName());
-    }
-    return Ok();
   }
 
   Status RefuseStaleFence(const EpochRecord& record) {
@@ -244,6 +251,7 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   std::unique_ptr<sql::Session> session_;
   Files& files_;
+  const std::shared_ptr<Depot> depot_;
   const Place place_;
   const Load load_;
   ManifestStore store_;
@@ -252,15 +260,15 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   const EpochId epoch_;
   const bool allocated_;
   bool written_ = false, decided_ = false;
-  uint64_t rows_ = 0;
+  Sealed sealed_;
   std::vector<std::string> removes_;
   std::vector<EpochId> taken_back_;
 };
 
 class FileSink final : public Sink {
  public:
-  FileSink(Place place, Files& files, sql::Database& database)
-      : place_(std::move(place)), files_(files), database_(database) {}
+  FileSink(Place place, Files& files, sql::Database& database, std::shared_ptr<Depot> depot)
+      : place_(std::move(place)), files_(files), database_(database), depot_(std::move(depot)) {}
 
   Result<Capabilities> Describe() override {
     return Capabilities{
@@ -273,8 +281,8 @@ class FileSink final : public Sink {
 
   Result<std::optional<Schema>> Target(const Load&) override {
     if (place_.file.empty() || place_.extension != "parquet") return std::optional<Schema>();
-    const std::string path = place_.folder + "/" + place_.file;
-    if (!files_.Exists(path)) return std::optional<Schema>();
+    if (!TRY(depot_->Exists(place_.file))) return std::optional<Schema>();
+    const std::string path = TRY(depot_->Fetch(place_.file, {}));
     const auto session = TRY(database_.Connect());
     return std::optional<Schema>(
         TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
@@ -283,7 +291,7 @@ class FileSink final : public Sink {
   Status Prepare(const std::vector<Load>& loads, std::stop_token) override {
     for (const Load& load : loads) TRY(CheckMode(load));
     TRY(RefuseMany(loads));
-    return files_.MakeFolders(place_.folder).While(fmt::format("preparing '{}'", place_.shown));
+    return depot_->MakeFolder("").While(fmt::format("preparing '{}'", place_.shown));
   }
 
   Result<std::optional<EpochRecord>> Last(const Lane& lane) override {
@@ -330,8 +338,8 @@ class FileSink final : public Sink {
     std::vector<std::string> paths;
     for (const EpochId epoch : TRY(store.Epochs())) {
       const std::string name = store.StagedName(epoch);
-      if (!files_.Exists(store.Full(name))) continue;
-      paths.push_back(QuoteLiteral(store.Full(name)));
+      if (!TRY(depot_->Exists(name))) continue;
+      paths.push_back(QuoteLiteral(TRY(depot_->Fetch(name, stop))));
       landing->Remove(name);
     }
     landed = {TRY(landing->Write(0, StagedRows(loads[0], paths), {}, std::move(stop)))};
@@ -368,7 +376,7 @@ class FileSink final : public Sink {
 
  private:
   ManifestStore StoreOf(const Lane& lane) const {
-    return ManifestStore(files_, place_.folder, lane, place_.file);
+    return ManifestStore(*depot_, lane, place_.file);
   }
 
   Status RefuseMany(const std::vector<Load>& loads) const {
@@ -384,13 +392,13 @@ class FileSink final : public Sink {
     auto session = TRY(database_.Connect());
     ManifestStore store = StoreOf(lane);
     auto allocated = number ? Result<EpochId>(*number) : store.Allocate();
-    if (number) TRY(files_.MakeFolders(ParentFolder(store.Full(store.LandingName(*number)))));
+    if (number) TRY(depot_->MakeFolder(ParentFolder(store.LandingName(*number))));
     if (!allocated.ok()) {
       store.RemoveIfEmpty();
       return std::move(allocated).error().While(fmt::format("writing '{}'", place_.shown));
     }
     TRY(session->Begin());
-    return std::make_unique<FileLanding>(std::move(session), files_, place_, loads[0],
+    return std::make_unique<FileLanding>(std::move(session), files_, depot_, place_, loads[0],
                                          std::move(store), lane, visibility, *allocated, !number);
   }
 
@@ -403,7 +411,7 @@ class FileSink final : public Sink {
       for (const auto& [from, to] : TRY(store.Read(epoch)).renames) parts.push_back(to);
     }
     for (std::string& part : parts) {
-      if (files_.Exists(store.Full(part))) landing.Remove(std::move(part));
+      if (TRY(depot_->Exists(part))) landing.Remove(std::move(part));
     }
     return Ok();
   }
@@ -424,6 +432,7 @@ class FileSink final : public Sink {
   const Place place_;
   Files& files_;
   sql::Database& database_;
+  const std::shared_ptr<Depot> depot_;
 };
 
 }  // namespace
@@ -446,10 +455,19 @@ Result<std::string> FormatOfTarget(const Load& load) {
 
 Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads,
                                            const ConnectorContext& context) {
+  return MakeFileSink(loads, context, context.folder,
+                      [&](const std::string& root) { return LocalDepot(context.files, root); });
+}
+
+Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads,
+                                           const ConnectorContext& context,
+                                           const std::string& folder, const MakeDepot& make_depot) {
   if (loads.empty()) return ConfigError({}, "a file runs no statements; `in` needs a database");
-  Place place = TRY(PlaceOf(loads[0], context.folder));
-  return std::unique_ptr<Sink>(
-      std::make_unique<FileSink>(std::move(place), context.files, context.database));
+  Place place = TRY(PlaceOf(loads[0], folder));
+  std::shared_ptr<Depot> depot = make_depot(place.folder);
+  place.shown = depot->Shown(place.shown);
+  return std::unique_ptr<Sink>(std::make_unique<FileSink>(std::move(place), context.files,
+                                                          context.database, std::move(depot)));
 }
 
 }  // namespace sluice
