@@ -7,6 +7,7 @@
 #include "connector/inline/source.h"
 #include "connector/postgres/connector.h"
 #include "connector/registry.h"
+#include "connector/s3/connector.h"
 
 namespace sluice {
 namespace {
@@ -62,8 +63,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), FileConnector(), InlineConnector(),
-          GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), S3Connector(),
+          FileConnector(),   InlineConnector(),   GeneratorConnector()};
 }
 
 }  // namespace sluice

@@ -5,10 +5,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <optional>
-#include <thread>
+
+#include "connector/s3/at_once.h"
 
 namespace sluice::s3 {
 namespace {
@@ -72,33 +71,15 @@ Status Download(Bucket& bucket, const std::vector<Copy>& copies, std::stop_token
         pieces.push_back({&copy.object, files.back().get(), piece});
     }
   }
-  std::atomic<size_t> next{0};
-  Mutex mutex;
-  std::optional<Error> fault;
-  std::stop_source ended;  // the first fault ends the others
-  const std::stop_callback pass_on(stop, [&] { ended.request_stop(); });
-  const auto work = [&] {
-    for (size_t i = next++; i < pieces.size() && !ended.stop_requested(); i = next++) {
-      const Piece& piece = pieces[i];
-      auto got = bucket.Get(
-          *piece.object, piece.slice,
-          [&](uint64_t at, std::span<const char> bytes) { return piece.to->Write(at, bytes); },
-          ended.get_token());
-      if (got.ok()) continue;
-      MutexLock lock(mutex);
-      if (!fault) fault = std::move(got).error();
-      ended.request_stop();
-    }
-  };
-  std::vector<std::jthread> others;
-  const size_t most =
-      std::min<size_t>(static_cast<size_t>(bucket.settings().readers), pieces.size());
-  for (size_t i = 1; i < most; ++i) others.emplace_back(work);
-  work();
-  others.clear();
-  if (stop.stop_requested()) return CancelledError();
-  MutexLock lock(mutex);
-  return fault ? Status(*fault) : Ok();
+  return AtOnce(
+      pieces.size(), static_cast<size_t>(bucket.settings().readers), std::move(stop),
+      [&](size_t i, std::stop_token ended) {
+        const Piece& piece = pieces[i];
+        return bucket.Get(
+            *piece.object, piece.slice,
+            [&](uint64_t at, std::span<const char> bytes) { return piece.to->Write(at, bytes); },
+            std::move(ended));
+      });
 }
 
 }  // namespace sluice::s3

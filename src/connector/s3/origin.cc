@@ -10,6 +10,7 @@
 
 #include "base/glob.h"
 #include "base/text.h"
+#include "connector/file/shape.h"
 #include "connector/file/spool.h"
 #include "connector/s3/bucket.h"
 #include "connector/s3/download.h"
@@ -17,7 +18,7 @@
 namespace sluice::s3 {
 namespace {
 
-constexpr uint64_t kHeadBytes = 4 << 20;
+constexpr uint64_t kMostHeadBytes = 4 << 20;
 constexpr uint64_t kFooterBytes = 64 << 10;
 constexpr uint64_t kParquetTail = 8;  // the footer's length, and a mark
 
@@ -131,6 +132,11 @@ class Origin final : public sluice::Origin {
             .facts = object.etag + "\n" + object.modified};
   }
 
+  // The heads of all files that are looked into fit.
+  uint64_t HeadBytes() const {
+    return std::min(kMostHeadBytes, settings_.spool / (2 * kSampledFiles));
+  }
+
   bool Has(const std::string& partition, Extent extent) const {
     const auto found = locals_.find(partition);
     return found != locals_.end() &&
@@ -147,7 +153,7 @@ class Origin final : public sluice::Origin {
     if (spool_ == nullptr)
       spool_ = TRY(Spool::Open(context_.files, JoinPath(context_.folder, ".sluice/spool")));
     Copy copy{.object = objects_.at(file.partition), .path = spool_->Path(file.partition)};
-    if (extent == Extent::kHead && file.size > kHeadBytes) copy.slices = {{0, kHeadBytes}};
+    if (extent == Extent::kHead && file.size > HeadBytes()) copy.slices = {{0, HeadBytes()}};
     if (extent == Extent::kFooter && file.size > kFooterBytes)
       copy.slices = {{0, kParquetTail}, TRY(FooterOf(bucket, copy.object, std::move(stop)))};
     return copy;
@@ -198,8 +204,8 @@ class Origin final : public sluice::Origin {
 
   // A head ends anywhere: what follows its last line feed is no whole line.
   Status EndAtLine(const ListedFile& file) {
-    if (file.size <= kHeadBytes || locals_.at(file.partition).extent != Extent::kHead) return Ok();
-    std::string head = TRY(context_.files.ReadAll(file.path, kHeadBytes));
+    if (file.size <= HeadBytes() || locals_.at(file.partition).extent != Extent::kHead) return Ok();
+    std::string head = TRY(context_.files.ReadAll(file.path, HeadBytes()));
     const size_t feed = head.rfind('\n');
     std::error_code code;
     std::filesystem::resize_file(file.path, feed == std::string::npos ? head.size() : feed + 1,
