@@ -74,7 +74,10 @@ class S3:
     def bucket(self):
         self.buckets += 1
         name = f"bucket-{os.getpid()}-{self.buckets}"
-        self.send("PUT", name)
+        until = time.monotonic() + READY_SECONDS
+        while self.send("PUT", name)[0] != 200:
+            expect(time.monotonic() < until, f"the S3 server makes no bucket: {(self.folder / 'log').read_text()}")
+            time.sleep(0.05)  # it answers before it is ready
         return name
 
     def send(self, method, bucket, key="", query=(), body=b"", headers=None, secret=SECRET):

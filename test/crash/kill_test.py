@@ -22,11 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import loads  # noqa: E402
 import postgres_loads  # noqa: E402
+import s3_loads  # noqa: E402
+import s3_server  # noqa: E402
 import servers  # noqa: E402
 from rig import Failed, Project, Scratch, expect, expect_equal, raw  # noqa: E402
 
 RESTART_SECONDS = 60
-LOADS = loads.ALL | postgres_loads.ALL
+LOADS = loads.ALL | postgres_loads.ALL | s3_loads.ALL
 NAMES = list(LOADS)
 
 
@@ -146,6 +148,9 @@ def main():
     without = [name for name in names if name in postgres_loads.ALL] if servers.postgres_programs() is None else []
     if without:
         print(f"skipped: {', '.join(without)}: no PostgreSQL server; apt-get install postgresql", flush=True)
+    if s3_server.minio_program() is None:
+        s3_server.skipped()
+        without += [name for name in names if name in s3_loads.ALL]
     with Scratch("kill", keep=arguments.keep) as folder:
         for name in names:
             if name in without:
@@ -175,3 +180,5 @@ if __name__ == "__main__":
     finally:
         if postgres_loads.PostgresLoad.server is not None:
             postgres_loads.PostgresLoad.server.stop()
+        if s3_loads.S3Load.server is not None:
+            s3_loads.S3Load.server.stop()

@@ -158,12 +158,12 @@ class FileSource final : public Source {
     if (ByLines(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
-      opened.from = TRY(FromParquet(session, files, schema, stop));
+      opened.from = TRY(Named(files, FromParquet(session, files, schema, stop)));
       std::vector<std::string> paths;
       for (const ListedFile& file : files) paths.push_back(file.path);
-      opened.rows_known = TRY(format::ParquetRows(session, paths, stop));
+      opened.rows_known = TRY(Named(files, format::ParquetRows(session, paths, stop)));
     } else {
-      TRY(OpenCsv(files, schema, session, stop, opened));
+      TRY(Named(files, OpenCsv(files, schema, session, stop, opened)));
     }
     return opened;
   }
@@ -235,7 +235,7 @@ class FileSource final : public Source {
       std::vector<ListedFile> sample = listed_;
       sample.resize(std::min(sample.size(), kSampledFiles));
       TRY(origin_->Fetch(sample, SampleOf(sample), stop));
-      columns_ = TRY(InferColumns(session, files_, format_, sample, Told(), stop));
+      columns_ = TRY(Named(sample, InferColumns(session, files_, format_, sample, Told(), stop)));
       inferred_ = true;
     }
     if (!columns_.empty()) return columns_;
@@ -245,6 +245,19 @@ class FileSource final : public Source {
                            path.text,
                            listed_.empty() ? "no file is there" : "nothing is in the files"))
         .At(path.mark);
+  }
+
+  // Local copies are ours: an error calls a file as the user does.
+  template <class T>
+  static Result<T> Named(const std::vector<ListedFile>& files, Result<T> result) {
+    if (result.ok()) return result;
+    Error error = std::move(result).error();
+    for (const ListedFile& file : files) {
+      if (file.path.find("/.sluice/") == std::string::npos) continue;
+      for (size_t at = 0; (at = error.message.find(file.path, at)) != std::string::npos;)
+        error.message.replace(at, file.path.size(), file.partition);
+    }
+    return error;
   }
 
   // What tells the columns of the files.

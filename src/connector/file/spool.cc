@@ -33,8 +33,9 @@ int TakeLock(const std::string& path, int flags) {
   return -1;
 }
 
-// What killed processes left. Not removed is not lost: the next one tries again.
-void Sweep(Files& files, const std::string& root) {
+}  // namespace
+
+void Spool::Sweep(Files& files, const std::string& root) {
   const auto locks = files.Glob(EscapeGlob(root) + "/*" + std::string(kLock));
   if (!locks.ok()) return;
   for (const std::string& path : *locks) {
@@ -43,20 +44,20 @@ void Sweep(Files& files, const std::string& root) {
     if (files.RemoveAll(path.substr(0, path.size() - kLock.size())).ok()) (void)files.Remove(path);
     ::close(lock);
   }
+  (void)files.Remove(root);  // where it is empty
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Spool>> Spool::Open(Files& files, const std::string& root) {
-  TRY(files.MakeFolders(root).While("making room for local copies"));
   Sweep(files, root);
+  TRY(files.MakeFolders(root).While("making room for local copies"));
   for (int tries = 0; tries < 100; ++tries) {
     uint64_t number = 0;
     if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
       return SystemError("asking for a random number", errno);
     const std::string folder = fmt::format("{}/{:016x}", root, number);
+    TRY(files.MakeFolders(root));  // who sweeps may have found it empty
     const int lock = TakeLock(folder + std::string(kLock), O_CREAT);
-    if (lock < 0) continue;  // swept while it was made
+    if (lock < 0) continue;
     std::unique_ptr<Spool> spool(new Spool(files, folder, lock));
     TRY(files.MakeFolders(folder));
     return spool;

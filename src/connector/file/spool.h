@@ -16,6 +16,8 @@ namespace sluice {
 class Spool {
  public:
   static Result<std::unique_ptr<Spool>> Open(Files& files, const std::string& root);
+  // Removes what killed processes left. What cannot be removed now is for the next one.
+  static void Sweep(Files& files, const std::string& root);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;

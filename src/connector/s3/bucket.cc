@@ -11,6 +11,7 @@ namespace sluice::s3 {
 namespace {
 
 constexpr std::chrono::milliseconds kLongestWait = std::chrono::seconds(30);
+constexpr uint64_t kRefusalBytes = 64 << 10;  // a refusal may be longer than what was asked for
 constexpr const char* kMark = "x-amz-meta-sluice";
 
 // What S3 answers with another status than what it means.
@@ -235,7 +236,7 @@ Status Bucket::Get(const Object& object, Slice slice, const Into& into, std::sto
 Result<std::optional<std::string>> Bucket::GetAll(const std::string& key, uint64_t limit,
                                                   std::stop_token stop) {
   Ask ask{.key = key};
-  ask.answer_limit = limit;
+  ask.answer_limit = std::max(limit, kRefusalBytes);
   HttpAnswer answer = TRY(Send(ask, std::move(stop)));
   if (answer.status == 404 && ParseRefusal(answer.body).code != "NoSuchBucket")
     return std::optional<std::string>();

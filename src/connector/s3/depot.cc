@@ -84,9 +84,17 @@ class Objects final : public Depot {
     return bucket->Put(prefix_ + name, bytes, {});
   }
   Result<bool> WriteNew(const std::string& name, std::string_view bytes, const std::string&,
-                        Lasting) override {
+                        Lasting lasting) override {
     Bucket* bucket = TRY(Reach());
-    return bucket->PutNew(prefix_ + name, bytes, {});
+    for (int64_t tries = 1;; ++tries) {
+      auto written = bucket->PutNew(prefix_ + name, bytes, {});
+      const bool lost = !written.ok() && written.error().kind == ErrorKind::kUnsettled;
+      if (!lost || lasting == Lasting::kAtOnce) return written;
+      // No decision hangs on it: what is there says whose it is.
+      const auto there = TRY(bucket->GetAll(prefix_ + name, bytes.size(), {}));
+      if (there) return *there == bytes;
+      if (tries == settings_.attempts) return TransientError(written.error().message);
+    }
   }
   Status Remove(const std::string& name) override {
     Bucket* bucket = TRY(Reach());
@@ -94,7 +102,10 @@ class Objects final : public Depot {
   }
   // There are no folders, and what was answered is durable.
   Status MakeFolder(const std::string&) override { return Ok(); }
-  Status Settle(const std::string&) override { return Ok(); }
+  Status Settle(const std::string&) override {
+    if (spool_ == nullptr) Spool::Sweep(context_.files, SpoolRoot(context_));
+    return Ok();
+  }
   void RemoveIfEmpty(const std::string&) override {}
 
   Result<std::string> DraftPath(const std::string& landing, const std::string& name) override {
@@ -161,8 +172,7 @@ class Objects final : public Depot {
   }
 
   Result<std::string> LocalPath(const std::string& name) {
-    if (spool_ == nullptr)
-      spool_ = TRY(Spool::Open(context_.files, JoinPath(context_.folder, ".sluice/spool")));
+    if (spool_ == nullptr) spool_ = TRY(Spool::Open(context_.files, SpoolRoot(context_)));
     return spool_->Path(name);
   }
 

@@ -150,8 +150,7 @@ class Origin final : public sluice::Origin {
   }
 
   Result<Copy> Plan(Bucket& bucket, const ListedFile& file, Extent extent, std::stop_token stop) {
-    if (spool_ == nullptr)
-      spool_ = TRY(Spool::Open(context_.files, JoinPath(context_.folder, ".sluice/spool")));
+    if (spool_ == nullptr) spool_ = TRY(Spool::Open(context_.files, SpoolRoot(context_)));
     Copy copy{.object = objects_.at(file.partition), .path = spool_->Path(file.partition)};
     if (extent == Extent::kHead && file.size > HeadBytes()) copy.slices = {{0, HeadBytes()}};
     if (extent == Extent::kFooter && file.size > kFooterBytes)

@@ -90,6 +90,10 @@ Status CheckNumbers(const Settings& settings, const Where& at) {
 
 std::string Settings::Shown() const { return fmt::format("s3://{} at {}", bucket.text, host); }
 
+std::string SpoolRoot(const ConnectorContext& context) {
+  return JoinPath(context.folder, ".sluice/spool");
+}
+
 Spec<Settings> SettingsSpec() {
   return Spec<Settings>("s3", "Objects of a bucket, at AWS or at a server that speaks like it.")
       .TextSlot(&Settings::endpoint, "endpoint",

@@ -30,6 +30,8 @@ struct Settings {
 };
 
 Spec<Settings> SettingsSpec();
+// Where local copies of a project's objects lie.
+std::string SpoolRoot(const ConnectorContext& context);
 // kConfig with places. No I/O.
 Result<Settings> ReadSettings(const Node* connection);
 
