@@ -48,6 +48,8 @@ class Depot {  // the driver's thread
 
   // `landing` names the drafts of an epoch together; `name` is where one lies until it is placed.
   virtual Result<std::string> DraftPath(const std::string& landing, const std::string& name) = 0;
+  // The same for a folder of drafts, which is not there yet.
+  virtual Result<std::string> DraftFolder(const std::string& landing) = 0;
   virtual Result<Sealed> Seal(const std::string& landing, const std::vector<Draft>& drafts,
                               std::stop_token stop) = 0;
   virtual Status Place(const std::string& landing, const Sealed& sealed) = 0;  // repeatable

@@ -1,6 +1,7 @@
 // Drafts lie under hidden names in the folder itself, so that placing one is a rename.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/glob.h"
@@ -9,6 +10,8 @@
 
 namespace sluice {
 namespace {
+
+constexpr const char* kFolder = ".d";
 
 class LocalFolder final : public Depot {
  public:
@@ -63,6 +66,12 @@ class LocalFolder final : public Depot {
     return Full(name);
   }
 
+  Result<std::string> DraftFolder(const std::string& landing) override {
+    // A file of the landing's name is what Sweep finds.
+    (void)TRY(files_.Open(Full(landing), Files::Mode::kTruncate));
+    return Full(landing) + kFolder;
+  }
+
   Result<Sealed> Seal(const std::string&, const std::vector<Draft>& drafts,
                       std::stop_token) override {
     Sealed sealed;
@@ -88,7 +97,10 @@ class LocalFolder final : public Depot {
     return Ok();
   }
 
-  Status Discard(const std::string& landing) override { return files_.Remove(Full(landing)); }
+  Status Discard(const std::string& landing) override {
+    if (files_.Exists(Full(landing) + kFolder)) TRY(files_.RemoveAll(Full(landing) + kFolder));
+    return files_.Remove(Full(landing));
+  }
 
   Result<std::string> Fetch(const std::string& name, std::stop_token) override {
     return Full(name);
@@ -108,7 +120,8 @@ std::unique_ptr<Depot> LocalDepot(Files& files, std::string root) {
 }
 
 bool LeadsOut(const std::string& name) {
-  return StartsWith(name, "/") || name.find("..") != std::string::npos;
+  const std::vector<std::string> parts = Split(name, '/');
+  return StartsWith(name, "/") || std::find(parts.begin(), parts.end(), "..") != parts.end();
 }
 
 }  // namespace sluice

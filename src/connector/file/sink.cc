@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "connector/file/manifest.h"
+#include "connector/file/many.h"
 #include "format/unpack.h"
 
 namespace sluice {
@@ -20,7 +21,8 @@ constexpr std::string_view kStagedFormat = "(FORMAT parquet)";
 struct Place {
   std::string shown;  // as the user wrote it
   std::string folder;
-  std::string file;  // empty: the folder gets one file per epoch
+  std::string file;  // empty: the folder gets one file per epoch; of a template, its text
+  std::optional<PathTemplate> paths;
   std::string extension, copy_options;
 };
 
@@ -82,7 +84,7 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
     return ConfigError(load.mark,
                        fmt::format("the path '{}' is not valid UTF-8", EscapeControl(load.target)));
   }
-  if (load.target.find_first_of("*?") != std::string::npos) {
+  if (!load.paths && load.target.find_first_of("*?") != std::string::npos) {
     return ConfigError(
         load.mark,
         fmt::format("'{}': a load writes one file, or a folder that ends in '/'; wildcards are for "
@@ -99,7 +101,15 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
               .copy_options = CopyOptions(format, load)};
   if (format != "parquet" && TextCodec(load) == "gzip") place.extension += ".gz";
   if (format != "parquet" && TextCodec(load) == "zstd") place.extension += ".zst";
-  if (EndsWith(path, "/")) {
+  if (load.paths) {
+    place.paths = load.paths;
+    place.folder = ParentFolder(JoinPath(project_folder, load.paths->root) + "/x");
+    place.file = load.target.substr(load.paths->root.size());
+    if (EndsWith(load.target, "/")) {
+      place.paths->sql +=
+          fmt::format(" || 'part-' || $sluice_batch || {}", QuoteLiteral("." + place.extension));
+    }
+  } else if (EndsWith(path, "/")) {
     place.folder = path;
     while (place.folder.size() > 1 && EndsWith(place.folder, "/")) place.folder.pop_back();
     place.file.clear();
@@ -146,14 +156,15 @@ class FileLanding final : public Landing {  // owns its temporary file until the
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override {
     if (index != 0 || written_)
       return InternalError("a file takes one load, written once per epoch");
+    if (visibility_ == Visibility::kTarget && place_.paths)
+      return WriteMany(select, bound, std::move(stop));
     if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
     const std::string path = TRY(depot_->DraftPath(LandingName(), Written()));
     const std::string options =
         visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
-    auto rows =
-        session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
-                                      ColumnList(load_), select, QuoteLiteral(path), options),
-                          bound, stop);
+    auto rows = session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
+                                              StagedList(), select, QuoteLiteral(path), options),
+                                  bound, stop);
     if (!rows.ok()) return Failed(std::move(rows).error());
     written_ = true;
     Landed landed{.rows = *rows, .bytes = TRY(files_.Facts(path)).size};
@@ -176,6 +187,8 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     if (visibility_ == Visibility::kTarget) {
       if (!written_) return InternalError("an epoch was committed that nothing was written for");
       manifest.renames = sealed_;
+      // What is written anew is not removed.
+      for (const auto& [from, to] : sealed_) std::erase(manifest.removes, to);
     }
     auto done = store_.Decide(manifest);
     decided_ = done.ok() || done.error().kind == ErrorKind::kUnsettled;
@@ -200,6 +213,49 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   std::string LandingName() const { return store_.LandingName(epoch_); }
   std::string Written() const {
     return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_) : LandingName();
+  }
+
+  // The visible columns; where the rows wait and their files count, those too.
+  std::string StagedList() const {
+    const bool files =
+        visibility_ == Visibility::kStaging && place_.paths && place_.paths->of_files;
+    return ColumnList(load_) + (files ? ", " + QuoteIdentifier(kPartitionColumn) : "");
+  }
+
+  // One file for each path that the rows say.
+  Result<Landed> WriteMany(const std::string& select, std::vector<sql::Bound> bound,
+                           std::stop_token stop) {
+    const std::string folder = TRY(depot_->DraftFolder(LandingName()));
+    bound.push_back({"sluice_batch", "BIGINT", std::to_string(epoch_.value)});
+    TRY(session_->Execute(fmt::format("SET partitioned_write_max_open_files = {}", kMostFiles)));
+    auto rows = session_->Execute(
+        CopyMany(*place_.paths, Visible(load_.schema), select, folder, place_.copy_options), bound,
+        stop);
+    if (!rows.ok()) return Failed(std::move(rows).error());
+    written_ = true;
+    const std::vector<Draft> drafts =
+        TRY(DraftsIn(files_, folder).While(fmt::format("writing '{}'", place_.shown)));
+    if (load_.mode == Mode::kAppend) TRY(RefuseToReplace(drafts));
+    Landed landed{.rows = *rows, .inserted = *rows};
+    for (const Draft& draft : drafts) landed.bytes += TRY(files_.Facts(draft.path)).size;
+    if (drafts.empty()) return landed;
+    sealed_ = TRY(depot_->Seal(LandingName(), drafts, std::move(stop))
+                      .While(fmt::format("writing '{}'", place_.shown)));
+    return landed;
+  }
+
+  Status RefuseToReplace(const std::vector<Draft>& drafts) {
+    if (place_.paths->of_epochs) return Ok();
+    for (const Draft& draft : drafts) {
+      const bool goes = std::find(removes_.begin(), removes_.end(), draft.name) != removes_.end();
+      if (goes || !TRY(depot_->Exists(draft.name))) continue;
+      return RejectedError(
+                 fmt::format("append to '{}' would replace '{}', which is there already: put "
+                             "{{{{ batch.id }}}} into the path, or say mode: overwrite",
+                             place_.shown, draft.name))
+          .At(load_.mark);
+    }
+    return Ok();
   }
 
   Status Seal(const std::string& path, uint64_t rows, std::stop_token stop) {
@@ -276,11 +332,12 @@ class FileSink final : public Sink {
         .modes = {Mode::kAppend, Mode::kOverwrite},
         .describe = fmt::format("{} {} ({})", place_.file.empty() ? "folder" : "file", place_.shown,
                                 place_.extension),
-        .one_publication = !place_.file.empty()};
+        .one_publication = !place_.file.empty() && !(place_.paths && place_.paths->of_epochs)};
   }
 
   Result<std::optional<Schema>> Target(const Load&) override {
-    if (place_.file.empty() || place_.extension != "parquet") return std::optional<Schema>();
+    if (place_.file.empty() || place_.paths || place_.extension != "parquet")
+      return std::optional<Schema>();
     if (!TRY(depot_->Exists(place_.file))) return std::optional<Schema>();
     const std::string path = TRY(depot_->Fetch(place_.file, {}));
     const auto session = TRY(database_.Connect());
@@ -364,7 +421,8 @@ class FileSink final : public Sink {
     if (epochs.empty()) return Ok();
     auto& ours = static_cast<FileLanding&>(landing);  // of this sink's Begin
     ours.TakeBack(epochs);
-    if (!place_.file.empty() || loads[0].mode != Mode::kAppend) return Ok();
+    const bool one = !place_.file.empty() && !place_.paths;
+    if (one || loads[0].mode != Mode::kAppend) return Ok();
     const ManifestStore store = StoreOf(ours.lane());
     const std::vector<EpochId> decided = TRY(store.Epochs());
     for (const EpochId epoch : epochs) {
@@ -404,7 +462,7 @@ class FileSink final : public Sink {
 
   // Overwriting a folder: what was loaded there before goes once the new file is there.
   Status RemoveParts(FileLanding& landing) {
-    if (!place_.file.empty()) return Ok();
+    if (!place_.file.empty() && !place_.paths) return Ok();
     const ManifestStore store = StoreOf(landing.lane());
     std::vector<std::string> parts = TRY(store.OldParts());
     for (const EpochId epoch : TRY(store.Epochs())) {
@@ -426,6 +484,7 @@ class FileSink final : public Sink {
       columns.push_back(
           fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
     }
+    if (load.paths) columns.push_back(fmt::format("NULL::VARCHAR AS {}", kPartitionColumn));
     return fmt::format("SELECT {} WHERE false", Join(columns, ", "));
   }
 

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "connector/file/hive.h"
 #include "connector/file/listing.h"
 #include "connector/file/ndjson_feed.h"
 #include "connector/file/shape.h"
@@ -84,6 +85,7 @@ class FileSource final : public Source {
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
     shape.ordered = ByLines(format_);
+    shape.named = request_.names_files && !shape.ordered;
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
     shape.describe =
@@ -158,13 +160,15 @@ class FileSource final : public Source {
     if (ByLines(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
-      opened.from = TRY(Named(files, FromParquet(session, files, schema, stop)));
+      opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming(), stop)));
       std::vector<std::string> paths;
       for (const ListedFile& file : files) paths.push_back(file.path);
       opened.rows_known = TRY(Named(files, format::ParquetRows(session, paths, stop)));
     } else {
       TRY(Named(files, OpenCsv(files, schema, session, stop, opened)));
     }
+    if (!opened.from.empty() && request_.names_files)
+      opened.from = WithPartitions(opened.from, schema, files);
     return opened;
   }
 
@@ -211,6 +215,7 @@ class FileSource final : public Source {
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
     shape.ordered = ByLines(format);
+    shape.named = request_.names_files && !shape.ordered;
     shape.describe = fmt::format("no file yet, {}", NameOf(format));
     return shape;
   }
@@ -232,10 +237,14 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
+      const Schema said = ByLines(format_) ? Schema() : TRY(HiveColumns(session, listed_));
       std::vector<ListedFile> sample = listed_;
       sample.resize(std::min(sample.size(), kSampledFiles));
       TRY(origin_->Fetch(sample, SampleOf(sample), stop));
       columns_ = TRY(Named(sample, InferColumns(session, files_, format_, sample, Told(), stop)));
+      for (const Column& column : said) {
+        if (!columns_.empty() && !Find(columns_, column.name)) columns_.push_back(column);
+      }
       inferred_ = true;
     }
     if (!columns_.empty()) return columns_;
@@ -384,7 +393,7 @@ class FileSource final : public Source {
     // DuckDB takes the end of a file that was cut off for its end.
     for (const ListedFile& file : files)
       TRY(format::CheckPacked(files_, file.path, file.partition, stop));
-    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, stop));
+    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, Naming(), stop));
     std::map<std::string, std::string> partitions;
     for (const ListedFile& file : files) partitions[file.path] = file.partition;
     opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
@@ -396,6 +405,22 @@ class FileSource final : public Source {
       return letters;
     };
     return Ok();
+  }
+
+  WithFile Naming() const { return request_.names_files ? WithFile::kYes : WithFile::kNo; }
+
+  // Each row with its file as the user calls it.
+  static std::string WithPartitions(const std::string& from, const Schema& schema,
+                                    const std::vector<ListedFile>& files) {
+    std::string names, pairs;
+    for (const Column& column : schema) names += "r." + QuoteIdentifier(column.name) + ", ";
+    for (const ListedFile& file : files) {
+      pairs += fmt::format("{}({}, {})", pairs.empty() ? "" : ", ", QuoteLiteral(file.path),
+                           QuoteLiteral(file.partition));
+    }
+    return fmt::format(
+        "(SELECT {}f.name AS {} FROM {} AS r JOIN (VALUES {}) AS f(path, name) ON r.{} = f.path)",
+        names, kPartitionColumn, from, pairs, kFileColumn);
   }
 
   // A key about another format would have no effect.

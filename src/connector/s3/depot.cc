@@ -114,21 +114,32 @@ class Objects final : public Depot {
     return path;
   }
 
+  Result<std::string> DraftFolder(const std::string& landing) override {
+    return DraftPath(landing, landing);
+  }
+
   Result<Sealed> Seal(const std::string& landing, const std::vector<Draft>& drafts,
                       std::stop_token stop) override {
     Bucket* bucket = TRY(Reach());
     Json keys = Json::array();
     for (const Draft& draft : drafts) keys.push_back(draft.name);
     TRY(bucket->Put(prefix_ + landing, keys.dump(), stop));
-    Sealed sealed;
-    for (const Draft& draft : drafts) {
-      const std::string key = prefix_ + draft.name;
-      Upload upload{.id = {}, .mark = NewMark(), .parts = {}};
-      upload.id = TRY(bucket->StartUpload(key, upload.mark, stop));
-      upload.parts = TRY(UploadFile(*bucket, context_.files, draft.path, key, upload.id, stop));
-      (void)context_.files.Remove(draft.path);
-      sealed.emplace_back(Serialise(upload), draft.name);
-    }
+    // One file in many parts, or many files.
+    const auto readers = static_cast<size_t>(settings_.readers);
+    const size_t files = drafts.size() < readers ? 1 : readers, parts = readers / files;
+    Sealed sealed(drafts.size());
+    TRY(AtOnce(
+        drafts.size(), files, std::move(stop), [&](size_t i, std::stop_token ended) -> Status {
+          const Draft& draft = drafts[i];
+          const std::string key = prefix_ + draft.name;
+          Upload upload{.id = {}, .mark = NewMark(), .parts = {}};
+          upload.id = TRY(bucket->StartUpload(key, upload.mark, ended));
+          upload.parts =
+              TRY(UploadFile(*bucket, context_.files, draft.path, key, upload.id, parts, ended));
+          (void)context_.files.Remove(draft.path);
+          sealed[i] = {Serialise(upload), draft.name};
+          return Ok();
+        }));
     return sealed;
   }
 
@@ -141,7 +152,7 @@ class Objects final : public Depot {
 
   Status Discard(const std::string& landing) override {
     Bucket* bucket = TRY(Reach());
-    for (const std::string& path : drafts_[landing]) (void)context_.files.Remove(path);
+    for (const std::string& path : drafts_[landing]) (void)context_.files.RemoveAll(path);
     drafts_.erase(landing);
     const auto intent = TRY(bucket->GetAll(prefix_ + landing, kIntentLimit, {}));
     if (!intent) return Ok();

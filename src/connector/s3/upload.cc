@@ -17,23 +17,22 @@ constexpr uint64_t kMostParts = 10'000;
 
 Result<std::vector<Part>> UploadFile(Bucket& bucket, Files& files, const std::string& path,
                                      const std::string& key, const std::string& upload,
-                                     std::stop_token stop) {
+                                     size_t at_once, std::stop_token stop) {
   const uint64_t size = TRY(files.Facts(path)).size;
   const uint64_t each = std::max(kPartBytes, (size + kMostParts - 1) / kMostParts);
   // An empty file is one empty part.
   const size_t count = std::max<uint64_t>((size + each - 1) / each, 1);
   std::vector<Part> parts(count);
-  TRY(AtOnce(count, static_cast<size_t>(bucket.settings().readers), std::move(stop),
-             [&](size_t i, std::stop_token ended) -> Status {
-               const uint64_t from = i * each;
-               std::string bytes(std::min(each, size - from), '\0');
-               const auto file = TRY(files.Open(path, Files::Mode::kRead));
-               if (TRY(file->ReadAt(from, bytes)) != bytes.size())
-                 return InternalError(fmt::format("'{}' became shorter", path));
-               parts[i] = TRY(bucket.UploadPart(key, upload, static_cast<int>(i) + 1, bytes,
-                                                std::move(ended)));
-               return Ok();
-             }));
+  TRY(AtOnce(count, at_once, std::move(stop), [&](size_t i, std::stop_token ended) -> Status {
+    const uint64_t from = i * each;
+    std::string bytes(std::min(each, size - from), '\0');
+    const auto file = TRY(files.Open(path, Files::Mode::kRead));
+    if (TRY(file->ReadAt(from, bytes)) != bytes.size())
+      return InternalError(fmt::format("'{}' became shorter", path));
+    parts[i] =
+        TRY(bucket.UploadPart(key, upload, static_cast<int>(i) + 1, bytes, std::move(ended)));
+    return Ok();
+  }));
   return parts;
 }
 

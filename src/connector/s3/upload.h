@@ -12,6 +12,6 @@ namespace sluice::s3 {
 
 Result<std::vector<Part>> UploadFile(Bucket& bucket, Files& files, const std::string& path,
                                      const std::string& key, const std::string& upload,
-                                     std::stop_token stop);
+                                     size_t at_once, std::stop_token stop);
 
 }  // namespace sluice::s3
