@@ -63,8 +63,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), S3Connector(),
-          FileConnector(),   InlineConnector(),   GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), FileConnector(),
+          S3Connector(),     InlineConnector(),   GeneratorConnector()};
 }
 
 }  // namespace sluice

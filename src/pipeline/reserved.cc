@@ -52,8 +52,8 @@ constexpr Reserved kConnections[] = {
     {"ledger", kChecks},   {"email", kScheduler},   {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi}, {"row", kWidth},
-    {"rows", kWidth},       {"batch", kWidth}, {"file", kWidth},   {"steps", kWidth},
+    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi},
+    {"rows", kWidth},       {"steps", kWidth},
 };
 
 }  // namespace

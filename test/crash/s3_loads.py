@@ -68,6 +68,18 @@ class CsvToS3(S3Load):
             expect_equal(count, self.rows // self.files, f"rows of file {part}: half visible")
 
 
+class CsvToS3ByFile(CsvToS3):
+    """One object for each file, all of one epoch: placed one after the other."""
+
+    name = "csv_to_s3_by_file"
+
+    def into(self):
+        return "{ into: lake, path: \"out/{{ file.stem }}.parquet\", mode: append }"
+
+    def targets(self):
+        return [f"out/{part:02}.parquet" for part in range(self.files)]
+
+
 class S3ToS3(S3Load):
     """Objects into one object, which is replaced whole."""
 
@@ -102,4 +114,4 @@ class S3ToS3(S3Load):
         expect(more == 0 and less == 0, f"half visible: {less} rows missing, {more} wrong")
 
 
-ALL = {load.name: load for load in (CsvToS3, S3ToS3)}
+ALL = {load.name: load for load in (CsvToS3, CsvToS3ByFile, S3ToS3)}

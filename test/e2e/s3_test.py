@@ -238,6 +238,53 @@ def test_a_server_that_stays_away(project):
     expect_equal(seen(bucket, "out/"), list(range(10)), "rows")
 
 
+def test_the_example_of_many_objects(project):
+    """examples/patterns/d8_parallel_objects, on two buckets; its connections are told where the server is."""
+    example = rig.ROOT / "examples/patterns/d8_parallel_objects"
+    raw, processed = SERVER.bucket(), SERVER.bucket()
+    for path in sorted((example / "data/daily-exports").glob("*.csv")):
+        SERVER.put(raw, f"daily-exports/{path.name}", path.read_bytes())
+    settings = (example / "sluice.yml").read_text()
+    for old, new in (("raw-data", raw), ("processed-data", processed), (":9000", f":{SERVER.port}"), ("access_key: exports",
+                     f"access_key: {s3_server.KEY}"), ("env:LAKE_SECRET", "env:RIG_S3_SECRET")):
+        settings = settings.replace(old, new)
+    project.write("sluice.yml", settings)
+    project.pipeline("exports", (example / "pipelines/exports.yml").read_text())
+    run(project, "exports")
+    expect_equal(SERVER.keys(processed), [f"processed/2026-01-0{day}.parquet" for day in (1, 2, 3)], "objects")
+    expect_equal(seen(processed, "processed/"), [1, 3, 4, 5], "rows")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x.parquet").write_bytes(SERVER.get(processed, "processed/2026-01-01.parquet"))
+        codec = rig.query(":memory:", f"SELECT DISTINCT compression FROM parquet_metadata('{folder}/x.parquet')")
+    expect_equal(codec, [["SNAPPY"]], "codec")
+    SERVER.put(raw, "daily-exports/2026-01-04.csv", "id,customer,amount,at\n6,fay,3,2026-01-04 08:00:00\n")
+    run(project, "exports")
+    expect_equal(seen(processed, "processed/"), [1, 3, 4, 5, 6], "rows with a new object")
+    leaves_nothing(project)
+
+
+def test_paths_by_value_out_and_in(project):
+    bucket = project_on(project)
+    SERVER.put(bucket, "in/a.csv", csv(range(100)))
+    project.pipeline("out", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: in/a.csv, {COLUMNS} }} }}
+  more: {{ derive: {{ tens: id // 10 }} }}
+  out:  {{ load: {{ into: lake, path: "lake/tens={{{{ row.tens }}}}/x.parquet", mode: overwrite }} }}
+""")
+    run(project, "out")
+    expect_equal(SERVER.keys(bucket, "lake/"), [f"lake/tens={i}/x.parquet" for i in range(10)], "objects")
+    project.pipeline("back", """
+steps:
+  rows: { extract: { from: lake, path: "lake/*/*.parquet" } }
+  out:  { load: { into: warehouse, table: t } }
+""")
+    run(project, "back")
+    expect_equal(project.query("SELECT count(*), sum(id), count(DISTINCT tens) FROM t"), [["100", "4950", "10"]], "rows")
+    run(project, "out", "--again")
+    expect_equal(len(SERVER.keys(bucket, "lake/")), 10, "objects after the same again")
+
+
 def test_an_object_that_changes_while_it_is_read(project):
     buckets = []
 
