@@ -12,7 +12,7 @@ help:
 	@echo "make crash     kill it N times (make crash N=1000) and compare what was loaded"
 	@echo "make demo      load 3 million flights and a dirty list of movies into DuckDB files"
 	@echo "make bench     measure it beside raw DuckDB and print one table"
-	@echo "make bench-db  measure it on PostgreSQL beside psql's COPY"
+	@echo "make bench-db  measure it on PostgreSQL beside psql's COPY, and on S3 beside local files"
 	@echo "make lint      format, tidy, clang's thread safety, clang-tidy on changed files"
 	@echo "make fmt       format every source file"
 	@echo "make docs      check the links and the generated parts of the documents"
@@ -44,6 +44,7 @@ bench: build
 bench-db: build
 	@scripts/setup test
 	@bench/run_db
+	@bench/run_s3
 
 lint:
 	@scripts/setup lint

@@ -6,11 +6,11 @@ set(SLUICE_MODULES
   server main)
 
 # What a module needs from outside beyond fmt and JSON.
-set(SLUICE_USES_base spdlog::spdlog PkgConfig::sodium Threads::Threads)
+set(SLUICE_USES_base spdlog::spdlog PkgConfig::sodium CURL::libcurl Threads::Threads)
 set(SLUICE_USES_calendar date::date date::date-tz)
 set(SLUICE_USES_sql duckdb)
 set(SLUICE_USES_format simdjson::simdjson PkgConfig::zstd ZLIB::ZLIB)
-set(SLUICE_USES_connector PostgreSQL::PostgreSQL PkgConfig::mariadb SQLite::SQLite3)
+set(SLUICE_USES_connector PostgreSQL::PostgreSQL PkgConfig::mariadb SQLite::SQLite3 OpenSSL::Crypto pugixml::pugixml)
 set(SLUICE_USES_ledger SQLite::SQLite3)
 set(SLUICE_USES_pipeline yaml-cpp::yaml-cpp)
 set(SLUICE_USES_main CLI11::CLI11)

@@ -221,6 +221,45 @@ bool MatchesGlob(std::string_view part, std::string_view name) {
   }
 }
 
+namespace {
+
+// Every part of a path against every part of the pattern, once each: no pattern is slow.
+bool MatchesParts(const std::vector<std::string>& parts, const std::vector<std::string>& names) {
+  std::vector<bool> reached(names.size() + 1, false);  // by the parts so far
+  reached[0] = true;
+  for (size_t at = 0; at < parts.size(); ++at) {
+    std::vector<bool> next(names.size() + 1, false);
+    if (parts[at] == "**") {
+      // Folders of any number; as the last part, a file in any of them.
+      const bool last = at + 1 == parts.size();
+      for (size_t i = 0; i <= names.size(); ++i) {
+        for (size_t j = i; reached[i] && j <= names.size(); ++j) {
+          if (j > i && StartsWith(names[j - 1], ".")) break;
+          if (!last || j > i) next[j] = true;
+        }
+      }
+    } else {
+      for (size_t i = 0; i < names.size(); ++i) {
+        const bool equal =
+            HasGlob(parts[at]) ? MatchesGlob(parts[at], names[i]) : Unescape(parts[at]) == names[i];
+        if (reached[i] && equal) next[i + 1] = true;
+      }
+    }
+    reached = std::move(next);
+  }
+  return reached[names.size()];
+}
+
+}  // namespace
+
+bool MatchesPath(std::string_view pattern, std::string_view path) {
+  return MatchesParts(Split(pattern, '/'), Split(path, '/'));
+}
+
+std::string GlobPrefix(std::string_view pattern) {
+  return std::string(pattern.substr(0, pattern.find_first_of("*?[\\")));
+}
+
 Result<std::vector<std::string>> ExpandGlob(const std::string& pattern) {
   if (pattern.empty()) return std::vector<std::string>{};
   const bool absolute = pattern[0] == '/';

@@ -21,6 +21,11 @@ bool MatchesGlob(std::string_view part, std::string_view name);
 
 bool HasGlob(std::string_view pattern);
 
+// Whether a name with slashes matches a whole pattern, as ExpandGlob would find it; for what lies
+// in no folder. `GlobPrefix`: what every name that matches begins with.
+bool MatchesPath(std::string_view pattern, std::string_view path);
+std::string GlobPrefix(std::string_view pattern);
+
 // The pattern that matches exactly `name`.
 std::string EscapeGlob(std::string_view name);
 

@@ -122,5 +122,34 @@ TEST(MatchesGlobTest, ManyStarsEnd) {
   EXPECT_TRUE(MatchesGlob(pattern, std::string(2'000, 'a')));
 }
 
+TEST(Glob, MatchesWholePaths) {
+  for (const auto& [pattern, path] : std::vector<std::pair<const char*, const char*>>{
+           {"a/*.csv", "a/b.csv"},
+           {"a/b.csv", "a/b.csv"},
+           {"a\\*/b", "a*/b"},
+           {"**/b.csv", "b.csv"},
+           {"**/b.csv", "x/y/b.csv"},
+           {"a/**/b/*.csv", "a/b/c.csv"},
+           {"a/**/b/*.csv", "a/b/b/b/c.csv"},
+           {"a/**", "a/b/c"},
+           {"day=*/x[0-9].csv", "day=2026-01-01/x7.csv"}}) {
+    EXPECT_TRUE(MatchesPath(pattern, path)) << pattern << " " << path;
+  }
+  for (const auto& [pattern, path] :
+       std::vector<std::pair<const char*, const char*>>{{"a/*.csv", "a/b/c.csv"},
+                                                        {"a/*.csv", "a/.hidden.csv"},
+                                                        {"a/*/x.json", "a/.sluice/x.json"},
+                                                        {"**/x.json", ".sluice/x.json"},
+                                                        {"a/**", "a"},
+                                                        {"a/**/c", "a/.b/c"},
+                                                        {"a/b", "a/b/c"},
+                                                        {"a/b/c", "a/b"}}) {
+    EXPECT_FALSE(MatchesPath(pattern, path)) << pattern << " " << path;
+  }
+  EXPECT_EQ(GlobPrefix("a/b*.csv"), "a/b");
+  EXPECT_EQ(GlobPrefix("a/b.csv"), "a/b.csv");
+  EXPECT_EQ(GlobPrefix("*"), "");
+}
+
 }  // namespace
 }  // namespace sluice

@@ -8,6 +8,7 @@
 #include "connector/mysql/connector.h"
 #include "connector/postgres/connector.h"
 #include "connector/registry.h"
+#include "connector/s3/connector.h"
 #include "connector/sqlite/connector.h"
 
 namespace sluice {
@@ -22,7 +23,8 @@ Connector FileConnector() {
                        "quote",        "header",     "skip",        "encoding", "event_time",
                        "out_of_order", "idle_after", "on_null_time"};
   file.source = [](const Node*, ExtractRequest request, const ConnectorContext& context) {
-    return MakeFileSource(std::move(request), context.files, context.folder);
+    return MakeFileSource(std::move(request), context.files,
+                          LocalOrigin(context.files, context.folder));
   };
   file.load_keys = {"path", "format", "compression"};
   file.sink = [](const Node*, const std::vector<Load>& loads, const ConnectorContext& context) {
@@ -63,8 +65,8 @@ Connector GeneratorConnector() {
 }  // namespace
 
 Connectors BuiltinConnectors() {
-  return {DuckdbConnector(), PostgresConnector(), MysqlConnector(),    SqliteConnector(),
-          FileConnector(),   InlineConnector(),   GeneratorConnector()};
+  return {DuckdbConnector(), PostgresConnector(), MysqlConnector(),  SqliteConnector(),
+          FileConnector(),   S3Connector(),       InlineConnector(), GeneratorConnector()};
 }
 
 }  // namespace sluice

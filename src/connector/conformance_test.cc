@@ -13,6 +13,7 @@
 #include "connector/mysql/server_for_tests.h"
 #include "connector/postgres/server_for_tests.h"
 #include "connector/registry.h"
+#include "connector/s3/server_for_tests.h"
 #include "connector/source_probe.h"
 #include "connector/sqlite/database.h"
 
@@ -45,16 +46,25 @@ T Must(Result<T> result) {
 // The connection of a case: what it says, or a database of its own on the test's server.
 struct Place {
   std::optional<Node> connection;
-  std::string database;
+  std::string database;  // or bucket
   bool missing = false;  // no server is installed
 
-  Place(const std::string& type, const std::optional<Node>& written) : connection(written) {
+  Place(const std::string& type, const std::optional<Node>& written,
+        const ConnectorContext& context)
+      : connection(written) {
     if (type == "mysql") {
       mysql::TestServer* own = mysql::TestServer::Shared();
       missing = own == nullptr;
       if (missing) return;
       database = own->NewDatabase();
       connection = own->ConnectionTo(database);
+    }
+    if (type == "s3") {
+      s3::TestServer* bucket = s3::TestServer::Shared();
+      missing = bucket == nullptr;
+      if (missing) return;
+      database = bucket->NewBucket(context);
+      connection = bucket->ConnectionTo(database);
     }
     if (type != "postgres") return;
     postgres::TestServer* server = postgres::TestServer::Shared();
@@ -82,7 +92,7 @@ struct SourceCase {
   std::optional<Node> connection;
   std::function<void(SourceProbe&)> prepare;
   std::function<void(ExtractConfig&)> good, bad;
-  std::string statement = {};  // makes the table, where a server has it
+  std::string statement = {};  // makes the table, or is the object, where a server has it
 };
 
 Node InlineRows() {
@@ -139,11 +149,23 @@ std::vector<SourceCase> SourceCases() {
         "seq_0_to_9",
         constraint);
   };
+  const auto object = [](std::string name, std::string text) {
+    return SourceCase{
+        .name = "s3 " + name,
+        .type = "s3",
+        .connection = {},
+        .prepare = [](SourceProbe&) {},
+        .good = [=](ExtractConfig& config) { config.path = {Written{.text = "data/" + name}}; },
+        .bad = [](ExtractConfig& config) { config.path = {Written{.text = "missing*.csv"}}; },
+        .statement = text};
+  };
   const auto nothing = [](SourceProbe&) {};
   const auto table = [](ExtractConfig& config) { config.table.text = "t"; };
   const auto missing = [](ExtractConfig& config) { config.table.text = "no_such_table"; };
   return {file("in.csv", csv),
           file("in.ndjson", ndjson),
+          object("in.csv", csv),
+          object("in.ndjson", ndjson),
           {"duckdb table", "duckdb", connection, WriteTable, table, missing},
           {"duckdb cursor", "duckdb", connection, WriteTable,
            [=](ExtractConfig& config) {
@@ -231,22 +253,31 @@ class SourceConformance : public testing::TestWithParam<SourceCase> {
       RunMysql(place_.database, GetParam().statement);
       return;
     }
+    if (GetParam().type == "s3") {
+      ExtractConfig config;
+      GetParam().good(config);
+      Must(s3::TestServer::Shared()
+               ->Connect(place_.database, Context())
+               ->Put(config.path[0].text, GetParam().statement, kNever));
+      return;
+    }
     postgres::RowsOf(*postgres::TestServer::Shared()->Connect(place_.database),
                      GetParam().statement);
   }
 
+  ConnectorContext Context() {
+    return {.files = *probe_.files,
+            .database = *probe_.database,
+            .clock = *clock_,
+            .folder = probe_.folder,
+            .secrets = &secrets_};
+  }
   Result<std::unique_ptr<Source>> Make(const std::function<void(ExtractConfig&)>& configure) {
     ExtractRequest request{.step = "in"};
     request.config.mark = kMark;
     configure(request.config);
     const Connectors connectors = BuiltinConnectors();
-    return Find(connectors, GetParam().type)
-        ->source(place_.node(), request,
-                 {.files = *probe_.files,
-                  .database = *probe_.database,
-                  .clock = *clock_,
-                  .folder = probe_.folder,
-                  .secrets = &secrets_});
+    return Find(connectors, GetParam().type)->source(place_.node(), request, Context());
   }
   Rows ReadFrom(Position from, const Limits& limits) {
     auto source = Must(Make(GetParam().good));
@@ -256,7 +287,7 @@ class SourceConformance : public testing::TestWithParam<SourceCase> {
   SourceProbe probe_;
   std::unique_ptr<Clock> clock_ = SystemClock();
   postgres::EnvironmentSecrets secrets_;
-  Place place_{GetParam().type, GetParam().connection};
+  Place place_{GetParam().type, GetParam().connection, Context()};
 };
 
 TEST_P(SourceConformance, AnyCutGivesTheSameRows) {
@@ -374,6 +405,8 @@ std::vector<SinkCase> SinkCases() {
           {"sqlite upsert", "sqlite", "t", "t", sqlite, Mode::kUpsert, {"id"}},
           {"sqlite insert", "sqlite", "t", "t", sqlite, Mode::kInsert, {"id"}},
           {"sqlite replace", "sqlite", "t", "t", sqlite, Mode::kReplace, {"id"}},
+          {"s3 csv folder", "s3", "out/", "out/*.csv", {}},
+          {"s3 parquet folder", "s3", "a/out/", "a/out/*.parquet", {}},
           {"file csv folder", "file", "out/", "out/*.csv", {}},
           {"file parquet folder", "file", "out/", "out/*.parquet", {}}};
 }
@@ -403,15 +436,16 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
     probe_.session = Must(probe_.database->Connect());
     sink_ = Make();
   }
+  ConnectorContext Context() {
+    return {.files = *probe_.files,
+            .database = *probe_.database,
+            .clock = *clock_,
+            .folder = probe_.folder,
+            .secrets = &secrets_};
+  }
   std::unique_ptr<Sink> Make() {
     const Connectors connectors = BuiltinConnectors();
-    return Must(Find(connectors, GetParam().type)
-                    ->sink(place_.node(), {load_},
-                           {.files = *probe_.files,
-                            .database = *probe_.database,
-                            .clock = *clock_,
-                            .folder = probe_.folder,
-                            .secrets = &secrets_}));
+    return Must(Find(connectors, GetParam().type)->sink(place_.node(), {load_}, Context()));
   }
   static std::string Values(int from, int to) {
     return fmt::format("SELECT i AS id, 'v' || i AS v FROM range({}, {}) r(i)", from, to);
@@ -458,6 +492,18 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
                   .rows.at(0)
                   .at(0);
     }
+    if (kind.type == "s3") {
+      // Its objects, as files of a folder.
+      const auto bucket = s3::TestServer::Shared()->Connect(place_.database, Context());
+      const std::string folder = probe_.Path("seen/") + ParentFolder(kind.content);
+      Must(probe_.files->RemoveAll(folder));
+      Must(probe_.files->MakeFolders(folder));
+      for (const s3::Object& one : Must(bucket->List("", kNever))) {
+        if (one.key.find(".sluice/") == std::string::npos)
+          probe_.Write("seen/" + one.key, *Must(bucket->GetAll(one.key, 1 << 20, kNever)));
+      }
+      from = probe_.Path("seen/") + kind.content;
+    }
     if (kind.type == "duckdb") {
       if (!probe_.files->Exists(probe_.Path("out.duckdb"))) return "";
       from = Must(probe_.database->Attach(probe_.Path("out.duckdb"), "seen",
@@ -477,7 +523,7 @@ class SinkConformance : public testing::TestWithParam<SinkCase> {
   SourceProbe probe_;
   std::unique_ptr<Clock> clock_ = SystemClock();
   postgres::EnvironmentSecrets secrets_;
-  Place place_{GetParam().type, GetParam().connection};
+  Place place_{GetParam().type, GetParam().connection, Context()};
   sluice::Load load_;
   std::unique_ptr<Sink> sink_;
   Lane lane_{"shop", "daily", "out", "stream"};

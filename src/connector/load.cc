@@ -101,7 +101,8 @@ Spec<LoadConfig> LoadSpec() {
       .TextSlot(&LoadConfig::table, "table",
                 "Table to write, `name` or `schema.name`; created where it is missing.")
       .TextSlot(&LoadConfig::path, "path",
-                "File to write, or a folder (ending in `/`) that gets one file per epoch.")
+                "File to write, or a folder (ending in `/`) that gets one file per epoch; with "
+                "`{{ row.day }}`, `{{ file.stem }}`, `{{ batch.id }}` in it one file for each.")
       .Choice(&LoadConfig::mode, "mode", "What happens to rows that are there already.",
               std::move(modes))
       .List(&LoadConfig::key, "key", "The columns that make a row itself.", Slot::kText,

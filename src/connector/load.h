@@ -37,6 +37,14 @@ struct PartitionTerm {
   std::optional<sql::Bound> value;  // absent: the values that occur in the rows
 };
 
+// A path that depends on the rows, the epoch or the file that a row comes from.
+struct PathTemplate {
+  std::string root;  // the folders before the first such part; ends in `/`, or is empty
+  std::string sql;   // what follows, of a row: over the row as "row"; $sluice_batch is the epoch
+  bool of_files = false;   // uses kPartitionColumn, which comes with the rows
+  bool of_epochs = false;  // no two epochs write one file
+};
+
 // One target of a flow, exact.
 struct Load {
   std::string step;
@@ -47,7 +55,8 @@ struct Load {
   Schema schema;  // visible columns of the rows
   Schema order;   // upsert: the columns by which a row of a key is later than another; a hidden one
                   // comes with the rows that are written. Empty: nothing says it
-  std::string format, compression;  // files
+  std::string format, compression;    // files
+  std::optional<PathTemplate> paths;  // files
   bool provenance = true;
   Mark mark;
 };

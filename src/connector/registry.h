@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/egress.h"
 #include "base/files.h"
 #include "base/secrets.h"
 #include "connector/extract.h"
@@ -25,6 +26,7 @@ struct ConnectorContext {
   Clock& clock;
   std::string folder;          // of the project: relative paths start here
   Secrets* secrets = nullptr;  // null: references cannot be opened here
+  EgressPolicy egress = {};    // where connections may lead
 };
 
 // Opens a value of a connection that may be a reference (a password). Call it when connecting, and

@@ -31,6 +31,7 @@ struct SourceShape {
   Replay replay = Replay::kSameRows;
   bool endless = false;
   bool ordered = false;  // rows have a partition and an offset (needed for event_time)
+  bool named = false;    // rows come with kPartitionColumn alone, because the request asked for it
   std::string describe;  // for `plan`: "3 files, csv, 1.1 GB"
 };
 

@@ -454,7 +454,9 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
       const PlannedLoad& load = flow_.loads[open.loads[i]];
       relation::Text text = TRY(relation::Render(
           load.rows, Options(open.landing->session()),
-          load.load.order.empty() ? relation::Hidden::kLeaveOut : relation::Hidden::kKeep));
+          load.load.order.empty() && !(load.load.paths && load.load.paths->of_files)
+              ? relation::Hidden::kLeaveOut
+              : relation::Hidden::kKeep));
       Landed landed = TRY(
           open.landing->Write(i, text.sql, ToSql(text.bound), stop)
               .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));

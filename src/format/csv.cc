@@ -107,7 +107,8 @@ Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::s
 }
 
 std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect,
-                    const Schema& columns, const std::string& rejects) {
+                    const Schema& columns, const std::string& rejects,
+                    const std::string& file_column) {
   std::string declared;
   for (const Column& column : columns) {
     declared += fmt::format("{}{}: {}", declared.empty() ? "" : ", ", QuoteLiteral(column.name),
@@ -125,6 +126,7 @@ std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dia
   if (!dialect.timestamp_format.empty())
     options += ", timestampformat=" + QuoteLiteral(dialect.timestamp_format);
   if (!dialect.encoding.empty()) options += ", encoding=" + QuoteLiteral(dialect.encoding);
+  if (!file_column.empty()) options += ", filename=" + QuoteLiteral(file_column);
   return fmt::format("(SELECT * FROM read_csv({}, {}, columns={{{}}}))", PathList(paths), options,
                      declared);
 }

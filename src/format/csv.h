@@ -46,9 +46,10 @@ Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::s
 
 // A FROM item over files of one dialect and one order of columns. `columns`: names and types in the
 // order of the files. Bad lines go to the tables `<rejects>_errors` and `<rejects>_scans` of the
-// session's transaction.
+// session's transaction. `file_column`: where not empty, a column more that holds a row's file.
 std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dialect,
-                    const Schema& columns, const std::string& rejects);
+                    const Schema& columns, const std::string& rejects,
+                    const std::string& file_column = "");
 
 // One letter per bad line, the file's path as its partition; then the tables are gone. Before the
 // transaction ends.

@@ -24,8 +24,10 @@ Error Unreadable(const std::vector<std::string>& paths, const Error& error) {
 
 }  // namespace
 
-std::string ReadParquet(const std::vector<std::string>& paths) {
-  return fmt::format("read_parquet({}, hive_partitioning=false)", PathList(paths));
+std::string ReadParquet(const std::vector<std::string>& paths, const std::string& file_column) {
+  const std::string file =
+      file_column.empty() ? "" : fmt::format(", filename={}", QuoteLiteral(file_column));
+  return fmt::format("read_parquet({}, hive_partitioning=false{})", PathList(paths), file);
 }
 
 Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop) {

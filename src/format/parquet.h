@@ -19,7 +19,8 @@ Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std
 Result<std::optional<uint64_t>> ParquetRows(sql::Session& session,
                                             const std::vector<std::string>& paths,
                                             std::stop_token stop);
-// A FROM item over files of one schema.
-std::string ReadParquet(const std::vector<std::string>& paths);
+// A FROM item over files of one schema. `file_column`: where not empty, a column more that holds a
+// row's file.
+std::string ReadParquet(const std::vector<std::string>& paths, const std::string& file_column = "");
 
 }  // namespace sluice::format

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "pipeline/for_each.h"
+#include "pipeline/paths.h"
 #include "pipeline/planner.h"
 #include "pipeline/reserved.h"
 
@@ -126,6 +127,8 @@ Schema WithHidden(const PlannedExtract& extract) {
   if (extract.shape.ordered) {
     add(kPartitionColumn, "VARCHAR");
     add(kOffsetColumn, "BIGINT");
+  } else if (extract.shape.named) {
+    add(kPartitionColumn, "VARCHAR");
   }
   if (extract.event_time) {
     add(kEventTimeColumn, "TIMESTAMP");
@@ -201,6 +204,7 @@ Status PlanExtract(Planning& planning, Planned& step) {
   extract.connector = endpoint.connector;
   extract.connection = endpoint.connection;
   extract.request = TRY(MakeRequest(planning, step, body, endpoint));
+  extract.request.names_files = LoadsNameFiles(planning);
   auto source = endpoint.connector->source(endpoint.connection, extract.request, planning.context);
   if (!source.ok()) return std::move(source).error().At(step.node->mark);
   auto shape = (*source)->Describe(planning.session, {});

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pipeline/paths.h"
 #include "pipeline/planner.h"
 #include "pipeline/reserved.h"
 #include "relation/render.h"
@@ -186,10 +187,10 @@ Status PlanLoad(Planning& planning, Planned& step) {
                                                endpoint.name, endpoint.connector->type));
   }
   const SpecFacts facts = LoadSpec().facts();
-  const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode"}));
+  const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode", "path"}));
   if (const Node* mode = body.Find("mode"))
     TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
-  const LoadConfig config = TRY(LoadSpec().Bind(body));
+  LoadConfig config = TRY(LoadSpec().Bind(body));
   TRY(CheckEndpointKeys(body, endpoint, CommonLoadKeys(), &Connector::load_keys,
                         planning.connectors));
   const StepInput input = TRY(InputOf(planning, step));
@@ -202,6 +203,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
   load.format = config.format;
   load.compression = config.compression;
   load.provenance = config.provenance != "off";
+  load.paths = TRY(ReadPaths(planning, config.path, *input.rows, input.endless));
   TRY(FindTarget(load, config, endpoint, step.node->mark));
   TRY(CheckMode(load.mode, body, config, input.endless));
   TRY(CheckColumns(step, load.schema));

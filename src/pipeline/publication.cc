@@ -12,7 +12,8 @@ namespace {
 // The smaller, the sooner it decides.
 int Rank(const PlannedSink& sink) {
   if (sink.capabilities.atomicity != Atomicity::kRecorded) return 2;
-  return sink.connection != nullptr ? 0 : 1;  // a database before files
+  const std::vector<std::string>& keys = sink.connector->load_keys;
+  return std::find(keys.begin(), keys.end(), "table") != keys.end() ? 0 : 1;  // databases, files
 }
 
 std::string Promise(const Flow& flow) {

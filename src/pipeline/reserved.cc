@@ -47,13 +47,13 @@ constexpr Reserved kVerbs[] = {
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
 constexpr Reserved kConnections[] = {
-    {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"s3", kDatabases},
-    {"kafka", kStreams},   {"redis", kStreams},     {"webhook", kApi},      {"event", kApi},
-    {"http", kApi},        {"ledger", kChecks},     {"email", kScheduler},  {"slack", kScheduler},
+    {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"kafka", kStreams},
+    {"redis", kStreams},   {"webhook", kApi},       {"event", kApi},        {"http", kApi},
+    {"ledger", kChecks},   {"email", kScheduler},   {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi}, {"row", kWidth},
-    {"rows", kWidth},       {"batch", kWidth}, {"file", kWidth},   {"steps", kWidth},
+    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi},
+    {"rows", kWidth},       {"steps", kWidth},
 };
 
 }  // namespace

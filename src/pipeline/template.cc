@@ -37,6 +37,12 @@ Status Template::CheckName(const std::string& dotted, const Mark& mark) {
     }
     known.push_back(key);
   }
+  for (const std::string_view of_rows : {"row", "file", "batch"}) {
+    if (Head(name) != of_rows) continue;
+    return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is for the path of a load into files; "
+                                         "here there are values from outside the rows",
+                                         dotted));
+  }
   if (const Reserved* reserved = FindReserved(ReservedNames(), Head(name))) {
     return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}",
                                          dotted, reserved->comes_with));

@@ -23,12 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import loads  # noqa: E402
 import mysql_loads  # noqa: E402
 import postgres_loads  # noqa: E402
+import s3_loads  # noqa: E402
+import s3_server  # noqa: E402
 import servers  # noqa: E402
 import sqlite_loads  # noqa: E402
 from rig import Failed, Project, Scratch, expect, expect_equal, raw  # noqa: E402
 
 RESTART_SECONDS = 60
-LOADS = loads.ALL | sqlite_loads.ALL | postgres_loads.ALL | mysql_loads.ALL
+LOADS = loads.ALL | sqlite_loads.ALL | postgres_loads.ALL | mysql_loads.ALL | s3_loads.ALL
 NAMES = list(LOADS)
 
 
@@ -152,6 +154,9 @@ def main():
         if missing:
             print(f"skipped: {', '.join(missing)}: no server; apt-get install {package}", flush=True)
         without += missing
+    if s3_server.minio_program() is None:
+        s3_server.skipped()
+        without += [name for name in names if name in s3_loads.ALL]
     with Scratch("kill", keep=arguments.keep) as folder:
         for name in names:
             if name in without:
@@ -182,3 +187,5 @@ if __name__ == "__main__":
         if postgres_loads.PostgresLoad.server is not None:
             postgres_loads.PostgresLoad.server.stop()
         mysql_loads.Servers.stop()
+        if s3_loads.S3Load.server is not None:
+            s3_loads.S3Load.server.stop()

@@ -47,6 +47,19 @@ p1_partition_replacement() {
   equal "other orders, another warehouse" "$(rows analytics.daily_revenue)" "2025-06-01,books,10.00,2"
 }
 
+# The pipeline on S3 is run by s3_test.py.
+d8_parallel_objects() {
+  run 0 local
+  equal "a file each" "$(ls processed)" $'2026-01-01.parquet\n2026-01-02.parquet\n2026-01-03.parquet'
+  "$SLUICE" copy 'processed/*.parquet' all.csv >/dev/null 2>&1
+  equal "cleansed" "$(tail -n +2 all.csv | cut -d, -f1-3 | sort)" $'1,ann,12.50\n3,cem,7.25\n4,dee,1.00\n5,eve,99.99'
+  run 0 local
+  has "a second run" "$said" "already loaded"
+  printf 'id,customer,amount,at\n6,fay,3,2026-01-04 08:00:00\n' >data/daily-exports/2026-01-04.csv
+  run 0 local
+  equal "a new file" "$(ls processed | wc -l)" 4
+}
+
 p2_merge() {
   run 0 raw_orders
   run 0 customer_metrics --date 2025-06-01

@@ -24,6 +24,8 @@ HEAVY = {
     r"<sqlite3\.h>": r"ledger/.*|connector/sqlite/database\.cc",
     r"<(mysql|errmsg|mysqld_error)\.h>": r"connector/mysql/connection\.cc",
     r"<duckdb\.h>": r"sql/.*",
+    r"<curl/": r"base/http\.cc",
+    r"<pugixml": r"connector/s3/xml\.cc",
     r'"duckdb\.h"': r"sql/.*",
     r"<(regex|iostream)>": r".*_test\.cc",
 }

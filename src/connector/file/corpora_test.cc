@@ -39,7 +39,8 @@ std::vector<std::filesystem::path> FilesIn(const std::filesystem::path& folder,
 class Corpora : public testing::Test {
  protected:
   Result<std::vector<SourceProbe::Epoch>> Read(ExtractRequest request) {
-    auto source = TRY(MakeFileSource(std::move(request), *probe_.files, probe_.folder));
+    auto source = TRY(MakeFileSource(std::move(request), *probe_.files,
+                                     LocalOrigin(*probe_.files, probe_.folder)));
     return probe_.ReadAll(*source, {});
   }
   SourceProbe probe_;

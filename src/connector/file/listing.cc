@@ -1,18 +1,13 @@
-// A name is sorted as bytes, so that the order is the same on every machine.
+// See listing.h.
 #include "connector/file/listing.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <set>
 
 #include "base/text.h"
 #include "format/unpack.h"
 
 namespace sluice {
 namespace {
-
-constexpr uint64_t kEdgeBytes = 64 << 10;
 
 std::string ExtensionOf(const std::string& path) {
   const std::string name = ToLower(FileName(path));
@@ -61,50 +56,6 @@ std::string_view NameOf(FileFormat format) {
       break;
   }
   return "parquet";
-}
-
-Result<std::vector<ListedFile>> ListFiles(Files& files, const std::vector<Written>& globs,
-                                          const std::string& folder, bool allow_empty) {
-  std::set<std::string> seen;
-  std::vector<ListedFile> listed;
-  for (const Written& glob : globs) {
-    const std::string pattern = JoinPath(folder, glob.text);
-    const std::vector<std::string> paths = TRY(files.Glob(pattern));
-    if (paths.empty() && !allow_empty) {
-      return RejectedError(
-                 fmt::format("no file matches '{}' (allow_empty: on reads nothing instead)",
-                             glob.text))
-          .At(glob.mark);
-    }
-    const bool relative = pattern != glob.text && !folder.empty();
-    const std::string prefix = EndsWith(folder, "/") ? folder : folder + "/";
-    for (const std::string& path : paths) {
-      if (!seen.insert(path).second) continue;
-      ListedFile file;
-      file.partition = relative && StartsWith(path, prefix) ? path.substr(prefix.size()) : path;
-      file.path = path;
-      file.size = TRY(files.Facts(path)).size;
-      listed.push_back(std::move(file));
-    }
-  }
-  std::sort(listed.begin(), listed.end(),
-            [](const ListedFile& a, const ListedFile& b) { return a.partition < b.partition; });
-  return listed;
-}
-
-Result<std::string> IdentityOf(Files& files, const ListedFile& file) {
-  const FileFacts facts = TRY(files.Facts(file.path));
-  std::unique_ptr<File> open = TRY(files.Open(file.path, Files::Mode::kRead));
-  std::vector<char> edge(kEdgeBytes);
-  uint64_t hash = Hash64(
-      fmt::format("{}\n{}\n{}\n{}\n", file.partition, facts.size, facts.modified_ns, facts.inode));
-  size_t count = TRY(open->ReadAt(0, edge));
-  hash = Hash64({edge.data(), count}, hash);
-  if (facts.size > kEdgeBytes) {
-    count = TRY(open->ReadAt(facts.size - kEdgeBytes, edge));
-    hash = Hash64({edge.data(), count}, hash);
-  }
-  return fmt::format("{:016x}", hash);
 }
 
 Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFile>& files,

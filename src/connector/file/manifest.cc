@@ -19,24 +19,12 @@ constexpr const char* kOldParts = "/parts";  // likewise
 constexpr int kFormat = 1;
 constexpr uint64_t kManifestLimit = 64 << 20;
 
-// A path as a glob that matches nothing else.
-std::string EscapeGlob(std::string_view path) {
-  std::string pattern;
-  for (const char c : path)
-    pattern += c == '*' || c == '?' || c == '[' ? fmt::format("[{}]", c) : std::string(1, c);
-  return pattern;
-}
-
 std::optional<EpochId> NumberOf(const std::string& path) {
   const std::string stem = FileStem(path);
   EpochId epoch;
   const auto [end, code] = std::from_chars(stem.data(), stem.data() + stem.size(), epoch.value);
   if (code != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
   return epoch;
-}
-
-bool Outside(const std::string& name) {
-  return StartsWith(name, "/") || name.find("..") != std::string::npos;
 }
 
 Error Damaged(std::string_view what) {
@@ -70,27 +58,25 @@ Result<Manifest> ParseManifest(std::string_view text) {
   } catch (const Json::exception& problem) {
     return Damaged(problem.what());
   }
-  // A name that leads out of the folder would let a manifest move any file of the user's.
+  // A name that leads out of the folder would let a manifest remove any file of the user's.
   for (const auto& [from, to] : manifest.renames) {
-    if (Outside(from) || Outside(to)) return Damaged("a name leads out of the folder");
+    if (LeadsOut(to)) return Damaged("a name leads out of the folder");
   }
   for (const std::string& name : manifest.removes) {
-    if (Outside(name)) return Damaged("a name leads out of the folder");
+    if (LeadsOut(name)) return Damaged("a name leads out of the folder");
   }
   return manifest;
 }
 
-ManifestStore::ManifestStore(Files& files, std::string folder, const Lane& lane,
-                             std::string_view target)
-    : files_(files),
-      folder_(std::move(folder)),
+ManifestStore::ManifestStore(Depot& depot, const Lane& lane, std::string_view target)
+    : depot_(depot),
       lane_folder_(".sluice/" + Fingerprint(lane.Key() + "\n" + std::string(target))),
       owner_(lane_folder_) {}
 
 Result<std::vector<EpochId>> ManifestStore::Numbers(const std::string& pattern) const {
   std::vector<EpochId> numbers;
-  for (const std::string& path : TRY(files_.Glob(EscapeGlob(folder_) + "/" + pattern))) {
-    if (const auto number = NumberOf(path)) numbers.push_back(*number);
+  for (const std::string& name : TRY(depot_.Names(pattern))) {
+    if (const auto number = NumberOf(name)) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
   return numbers;
@@ -101,9 +87,9 @@ Result<std::vector<EpochId>> ManifestStore::Epochs() const {
 }
 
 Result<Manifest> ManifestStore::Read(EpochId epoch) const {
-  const std::string path = Full(ManifestName(epoch));
-  return ParseManifest(TRY(files_.ReadAll(path, kManifestLimit)))
-      .While(fmt::format("reading '{}'", path));
+  const std::string name = ManifestName(epoch);
+  return ParseManifest(TRY(depot_.Read(name, kManifestLimit)))
+      .While(fmt::format("reading '{}'", name));
 }
 
 Result<std::optional<Manifest>> ManifestStore::Last() const {
@@ -113,59 +99,41 @@ Result<std::optional<Manifest>> ManifestStore::Last() const {
 }
 
 Result<EpochId> ManifestStore::Allocate() {
-  TRY(files_.MakeFolders(Full(lane_folder_)));
+  TRY(depot_.MakeFolder(lane_folder_));
   int64_t last = 0;
   for (const char* pattern : {".sluice/*/*.json", ".sluice/*.claim"}) {
     const std::vector<EpochId> numbers = TRY(Numbers(pattern));
     if (!numbers.empty()) last = std::max(last, numbers.back().value);
   }
-  // Written before it has its name: a claim without its owner would never be swept.
-  const std::string writing = Full(lane_folder_) + kClaiming;
-  {
-    const auto file = TRY(files_.Open(writing, Files::Mode::kTruncate));
-    TRY(file->Append(owner_));
-  }
   while (true) {
     const EpochId epoch{++last};
-    const std::string claim = Full(ClaimName(epoch));
-    auto claimed = files_.RenameNoReplace(writing, claim);
-    if (claimed.ok()) return epoch;
-    if (!files_.Exists(claim)) return std::move(claimed).error();
+    // Whole at once: a claim without its owner would never be swept.
+    if (TRY(depot_.WriteNew(ClaimName(epoch), owner_, lane_folder_ + kClaiming,
+                            Depot::Lasting::kSoon)))
+      return epoch;
   }
 }
 
-void ManifestStore::Release(EpochId epoch) { (void)files_.Remove(Full(ClaimName(epoch))); }
+void ManifestStore::Release(EpochId epoch) { (void)depot_.Remove(ClaimName(epoch)); }
 
 Status ManifestStore::Decide(const Manifest& manifest) {
-  const std::string final_path = Full(ManifestName(manifest.record.epoch));
-  const std::string writing =
-      Full(lane_folder_) + "/" + std::to_string(manifest.record.epoch.value) + ".deciding";
-  {
-    const auto file = TRY(files_.Open(writing, Files::Mode::kTruncate));
-    TRY(file->Append(Serialise(manifest)));
-    TRY(file->Sync());
-  }
-  TRY(files_.SyncFolder(Full(lane_folder_)));
-  TRY(files_.RenameNoReplace(writing, final_path));
-  // From here on it is decided, on disk or not yet: only the record can say.
-  auto synced = files_.SyncFolder(Full(lane_folder_));
-  if (!synced.ok()) return UnsettledError(synced.error().message);
-  return Ok();
+  const EpochId epoch = manifest.record.epoch;
+  if (TRY(depot_.WriteNew(ManifestName(epoch), Serialise(manifest), DecidingName(epoch),
+                          Depot::Lasting::kAtOnce)))
+    return Ok();
+  return RejectedError(fmt::format("epoch {} is decided already", epoch.value));
 }
 
 Status ManifestStore::RollForward(const Manifest& manifest) {
-  for (const auto& [from, to] : manifest.renames) {
-    if (files_.Exists(Full(from))) TRY(files_.Rename(Full(from), Full(to)));
-  }
-  TRY(files_.SyncFolder(folder_));
-  for (const std::string& name : manifest.removes) TRY(files_.Remove(Full(name)));
-  return Ok();
+  const std::string landing = LandingName(manifest.record.epoch);
+  TRY(depot_.Place(landing, manifest.renames));
+  for (const std::string& name : manifest.removes) TRY(depot_.Remove(name));
+  return depot_.Discard(landing);
 }
 
 Status ManifestStore::Sweep() {
-  if (!files_.Exists(Full(lane_folder_))) return Ok();
   // Whoever decided may have died, or failed, before the decision itself was on disk.
-  TRY(files_.SyncFolder(Full(lane_folder_)));
+  TRY(depot_.Settle(lane_folder_));
   const std::vector<EpochId> decided = TRY(Epochs());
   const auto is_decided = [&](EpochId epoch) {
     return std::binary_search(decided.begin(), decided.end(), epoch);
@@ -174,20 +142,19 @@ Status ManifestStore::Sweep() {
     if (is_decided(epoch)) {
       TRY(RollForward(TRY(Read(epoch))));
     } else {
-      TRY(files_.Remove(Full(LandingName(epoch))));
+      TRY(depot_.Discard(LandingName(epoch)));
     }
   }
   for (const EpochId epoch : TRY(Numbers(lane_folder_ + "/*.staged"))) {
-    if (!is_decided(epoch)) TRY(files_.Remove(Full(StagedName(epoch))));
+    if (!is_decided(epoch)) TRY(depot_.Remove(StagedName(epoch)));
   }
   for (const EpochId epoch : TRY(Numbers(lane_folder_ + "/*.deciding"))) {
-    TRY(files_.Remove(Full(lane_folder_) + "/" + std::to_string(epoch.value) + ".deciding"));
+    TRY(depot_.Remove(DecidingName(epoch)));
   }
-  if (const std::string claiming = Full(lane_folder_) + kClaiming; files_.Exists(claiming)) {
-    TRY(files_.Remove(claiming));
-  }
+  if (!TRY(depot_.Names(lane_folder_ + kClaiming)).empty())
+    TRY(depot_.Remove(lane_folder_ + kClaiming));
   for (const EpochId epoch : TRY(Numbers(".sluice/*.claim"))) {
-    const auto owner = files_.ReadAll(Full(ClaimName(epoch)), 4096);
+    const auto owner = depot_.Read(ClaimName(epoch), 4096);
     if (owner.ok() && *owner == owner_) Release(epoch);
   }
   if (!decided.empty()) TRY(RollForward(TRY(Read(decided.back()))));
@@ -195,12 +162,12 @@ Status ManifestStore::Sweep() {
 }
 
 Result<std::vector<std::string>> ManifestStore::OldParts() const {
-  const std::string path = Full(lane_folder_) + kOldParts;
-  if (!files_.Exists(path)) return std::vector<std::string>();
+  const std::string name = lane_folder_ + kOldParts;
+  if (!TRY(depot_.Exists(name))) return std::vector<std::string>();
   std::vector<std::string> parts;
-  for (const std::string& line : Split(TRY(files_.ReadAll(path, kManifestLimit)), '\n')) {
+  for (const std::string& line : Split(TRY(depot_.Read(name, kManifestLimit)), '\n')) {
     if (line.empty()) continue;
-    if (Outside(line)) return Damaged("a name leads out of the folder");
+    if (LeadsOut(line)) return Damaged("a name leads out of the folder");
     parts.push_back(line);
   }
   return parts;
@@ -227,21 +194,23 @@ Status ManifestStore::Prune(uint64_t keep, Needed needed) {
     for (const auto& [from, to] : manifest.renames) parts.insert(to);
   }
   if (old.empty()) return Ok();
-  std::erase_if(parts, [&](const std::string& part) { return !files_.Exists(Full(part)); });
-  const std::vector<std::string> lines(parts.begin(), parts.end());
-  TRY(WriteAtomically(files_, Full(lane_folder_) + kOldParts, Join(lines, "\n") + "\n"));
-  for (const EpochId epoch : old) TRY(files_.Remove(Full(ManifestName(epoch))));
+  std::vector<std::string> lines;
+  for (const std::string& part : parts) {
+    if (TRY(depot_.Exists(part))) lines.push_back(part);
+  }
+  TRY(depot_.Write(lane_folder_ + kOldParts, Join(lines, "\n") + "\n"));
+  for (const EpochId epoch : old) TRY(depot_.Remove(ManifestName(epoch)));
   return Ok();
 }
 
 Status ManifestStore::Forget(EpochId epoch) {
-  TRY(files_.Remove(Full(ManifestName(epoch))));
-  return files_.Remove(Full(StagedName(epoch)));
+  TRY(depot_.Remove(ManifestName(epoch)));
+  return depot_.Remove(StagedName(epoch));
 }
 
 void ManifestStore::RemoveIfEmpty() {
-  (void)files_.Remove(Full(lane_folder_));
-  (void)files_.Remove(Full(".sluice"));
+  depot_.RemoveIfEmpty(lane_folder_);
+  depot_.RemoveIfEmpty(".sluice");
 }
 
 }  // namespace sluice

@@ -1,9 +1,9 @@
-// The decisions of a file sink: `<folder>/.sluice/<lane and target>/<epoch>.json`, one per epoch,
-// holding the epoch's record and what has to be renamed and removed for it to be seen.
+// The decisions of a file sink: `<root>/.sluice/<lane and target>/<epoch>.json`, one per epoch,
+// holding the epoch's record and what has to be placed and removed for it to be seen.
 //
 // Invariant: the manifest appears under its name at once, complete and synced, or not at all; that
 // is the decision. All it names is synced before. What it says is rolled forward afterwards, any
-// number of times: a rename whose source is gone and a removal of what is gone have been done. A
+// number of times: what is placed and what is gone has been done. A
 // file that no manifest names was never decided.
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/files.h"
+#include "connector/file/depot.h"
 #include "connector/sink.h"
 #include "data/range.h"
 
@@ -20,7 +20,7 @@ namespace sluice {
 
 struct Manifest {
   EpochRecord record;
-  std::vector<std::pair<std::string, std::string>> renames;  // paths from the sink's folder on
+  Sealed renames;  // names from the depot's root on
   std::vector<std::string> removes;
   std::vector<EpochId> taken_back;
 };
@@ -30,8 +30,8 @@ Result<Manifest> ParseManifest(std::string_view text);
 
 class ManifestStore {  // of one lane and one target; one thread
  public:
-  // `target`: what the sink writes in `folder`; empty: the folder itself.
-  ManifestStore(Files& files, std::string folder, const Lane& lane, std::string_view target);
+  // `target`: what the sink writes in the root; empty: the root itself.
+  ManifestStore(Depot& depot, const Lane& lane, std::string_view target);
 
   Result<std::vector<EpochId>> Epochs() const;  // decided, rising
   Result<Manifest> Read(EpochId epoch) const;
@@ -48,30 +48,32 @@ class ManifestStore {  // of one lane and one target; one thread
   // Removes manifests but the newest `keep` and those that are needed; the names of files that they
   // put in place go into the list of old parts before.
   Status Prune(uint64_t keep, Needed needed);
-  Result<std::vector<std::string>> OldParts() const;  // from the sink's folder on
+  Result<std::vector<std::string>> OldParts() const;  // from the depot's root on
   Status Forget(EpochId epoch);  // the decision itself, of an epoch that was only staged
   void RemoveIfEmpty();          // the store's own folders
 
-  // Names of files of an epoch, from the sink's folder on; no glob of a reader finds them.
+  // Names of files of an epoch, from the depot's root on; no glob of a reader finds them.
   std::string LandingName(EpochId epoch) const {
     return lane_folder_ + "/" + std::to_string(epoch.value) + ".landing";
   }
   std::string StagedName(EpochId epoch) const {
     return lane_folder_ + "/" + std::to_string(epoch.value) + ".staged";
   }
-  std::string Full(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
   std::string ManifestName(EpochId epoch) const {
     return lane_folder_ + "/" + std::to_string(epoch.value) + ".json";
+  }
+  std::string DecidingName(EpochId epoch) const {
+    return lane_folder_ + "/" + std::to_string(epoch.value) + ".deciding";
   }
   Result<std::vector<EpochId>> Numbers(const std::string& pattern) const;
   std::string ClaimName(EpochId epoch) const {
     return ".sluice/" + std::to_string(epoch.value) + ".claim";
   }
 
-  Files& files_;
-  std::string folder_, lane_folder_, owner_;
+  Depot& depot_;
+  std::string lane_folder_, owner_;
 };
 
 }  // namespace sluice

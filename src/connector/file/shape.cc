@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/text.h"
+#include "connector/file/hive.h"
 #include "format/parquet.h"
 #include "format/path_list.h"
 #include "format/unpack.h"
@@ -15,7 +17,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kSampledFiles = 20;
 constexpr uint64_t kHeadBytes = 16;
 constexpr uint64_t kSniffedBytes = 4'000'000;
 constexpr uint64_t kMostLineBytes = 2'000'000;  // DuckDB's limit of a line
@@ -121,11 +122,37 @@ Result<Schema> InferJson(sql::Session& session, const std::vector<ListedFile>& l
   return schema;
 }
 
-std::string SelectList(const Schema& schema) {
+// Files that are read by one scan have the same columns, and paths that say the same of their rows.
+struct OwnColumns {
+  Schema file;                              // the columns that the file itself must have
+  std::map<std::string, std::string> path;  // the others, as SQL
+
+  auto operator<=>(const OwnColumns&) const = default;
+};
+
+// What a path says counts where the file does not say it.
+OwnColumns OwnOf(const ListedFile& file, const Schema& found, const Schema& schema) {
+  OwnColumns own;
+  for (const Column& column : schema) {
+    const auto literal =
+        Find(found, column.name) ? std::nullopt : HiveLiteral(file.partition, column);
+    if (literal)
+      own.path[column.name] = *literal;
+    else
+      own.file.push_back(column);
+  }
+  return own;
+}
+
+std::string SelectList(const Schema& schema, const OwnColumns& own, WithFile with_file) {
   std::string list;
-  for (const Column& column : schema)
-    list += (list.empty() ? "" : ", ") + QuoteIdentifier(column.name);
-  return list;
+  for (const Column& column : schema) {
+    const auto literal = own.path.find(column.name);
+    list += fmt::format("{}{}{}", list.empty() ? "" : ", ",
+                        literal == own.path.end() ? "" : literal->second + " AS ",
+                        QuoteIdentifier(column.name));
+  }
+  return with_file == WithFile::kYes ? fmt::format("{}, {}", list, kFileColumn) : list;
 }
 
 // The columns of a CSV file in its own order, with the names and types of `schema`.
@@ -213,41 +240,54 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
 Result<std::string> FromCsv(sql::Session& session, Files& files,
                             const std::vector<ListedFile>& listed, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
-                            std::stop_token stop) {
-  std::map<std::pair<format::CsvDialect, Schema>, std::vector<std::string>> alike;
+                            WithFile with_file, std::stop_token stop) {
+  const std::string file_column(with_file == WithFile::kYes ? kFileColumn : "");
+  std::map<std::tuple<format::CsvDialect, Schema, OwnColumns>, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
     const format::CsvFacts facts =
         TRY(FactsOfCsv(session, files, file, NamesOf(schema), told, stop));
     if (facts.columns.empty()) continue;
-    alike[{facts.dialect, TRY(FitCsv(facts, file, schema))}].push_back(file.path);
+    OwnColumns own = OwnOf(file, facts.columns, schema);
+    const Schema fitted = TRY(FitCsv(facts, file, own.file));
+    alike[{facts.dialect, fitted, std::move(own)}].push_back(file.path);
   }
   std::string from;
   for (const auto& [written, paths] : alike) {
-    from +=
-        fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", SelectList(schema),
-                    format::ReadCsv(paths, written.first, written.second, rejects));
+    const auto& [dialect, columns, own] = written;
+    from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ",
+                        SelectList(schema, own, with_file),
+                        format::ReadCsv(paths, dialect, columns, rejects, file_column));
   }
   if (!from.empty()) return "(" + from + ")";
   for (const Column& column : schema) {
     from += fmt::format("{}CAST(NULL AS {}) AS {}", from.empty() ? "" : ", ", column.type,
                         QuoteIdentifier(column.name));
   }
+  if (with_file == WithFile::kYes) from += fmt::format(", NULL::VARCHAR AS {}", kFileColumn);
   return fmt::format("(SELECT {} WHERE false)", from);
 }
 
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
-                                const Schema& schema, std::stop_token stop) {
-  std::map<Schema, std::vector<std::string>> alike;
+                                const Schema& schema, WithFile with_file, std::stop_token stop) {
+  const std::string file_column(with_file == WithFile::kYes ? kFileColumn : "");
+  std::map<std::pair<Schema, OwnColumns>, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
     const Schema found = TRY(format::ParquetSchema(session, file.path, stop));
-    const std::string difference = Difference(found, schema);
-    if (!difference.empty()) return DoesNotFit(file, difference, schema);
-    alike[found].push_back(file.path);
+    OwnColumns own = OwnOf(file, found, schema);
+    const std::string difference = Difference(found, own.file);
+    if (!difference.empty()) return DoesNotFit(file, difference, own.file);
+    alike[{found, std::move(own)}].push_back(file.path);
   }
   std::string from;
-  for (const auto& [found, paths] : alike) {
+  for (const auto& [written, paths] : alike) {
+    const auto& [found, own] = written;
     std::string list;
     for (const Column& column : schema) {
+      if (const auto literal = own.path.find(column.name); literal != own.path.end()) {
+        list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", literal->second,
+                            QuoteIdentifier(column.name));
+        continue;
+      }
       const Column& has = *Find(found, column.name);
       const bool same = has.type == column.type;
       if (!same && TRY(Widen(session, has.type, column.type)) != column.type) {
@@ -260,8 +300,9 @@ Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedF
           fmt::format("{}{}", list.empty() ? "" : ", ",
                       same ? name : fmt::format("CAST({} AS {}) AS {}", name, column.type, name));
     }
+    if (with_file == WithFile::kYes) list += fmt::format(", {}", kFileColumn);
     from += fmt::format("{}SELECT {} FROM {}", from.empty() ? "" : " UNION ALL ", list,
-                        format::ReadParquet(paths));
+                        format::ReadParquet(paths, file_column));
   }
   return "(" + from + ")";
 }

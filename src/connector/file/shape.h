@@ -27,7 +27,9 @@ Result<Schema> DeclaredColumns(sql::Session& session, const std::vector<NamedWri
 // The narrowest type that holds both.
 Result<std::string> Widen(sql::Session& session, const std::string& a, const std::string& b);
 
-// Looks into up to 20 files: the columns of the first, types widened by the others.
+inline constexpr size_t kSampledFiles = 20;
+
+// Looks into up to kSampledFiles: the columns of the first, types widened by the others.
 Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat format,
                             const std::vector<ListedFile>& listed, const FileTold& told,
                             std::stop_token stop);
@@ -35,12 +37,17 @@ Result<format::CsvFacts> FactsOfCsv(sql::Session& session, Files& files, const L
                                     const std::vector<std::string>& wanted,
                                     const format::CsvTold& told, std::stop_token stop);
 
-// FROM items for files of which each is told where it does not have the columns of `schema`.
+// Whether each row comes with the local path of its file, as kFileColumn.
+enum class WithFile : uint8_t { kNo, kYes };
+inline constexpr std::string_view kFileColumn = "_sluice_file";
+
+// FROM items for files of which each is told where it does not have the columns of `schema`; one
+// that its path says it need not have.
 Result<std::string> FromCsv(sql::Session& session, Files& files,
                             const std::vector<ListedFile>& listed, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
-                            std::stop_token stop);
+                            WithFile with_file, std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
-                                const Schema& schema, std::stop_token stop);
+                                const Schema& schema, WithFile with_file, std::stop_token stop);
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "connector/file/manifest.h"
+#include "connector/file/many.h"
 #include "format/unpack.h"
 
 namespace sluice {
@@ -20,7 +21,8 @@ constexpr std::string_view kStagedFormat = "(FORMAT parquet)";
 struct Place {
   std::string shown;  // as the user wrote it
   std::string folder;
-  std::string file;  // empty: the folder gets one file per epoch
+  std::string file;  // empty: the folder gets one file per epoch; of a template, its text
+  std::optional<PathTemplate> paths;
   std::string extension, copy_options;
 };
 
@@ -82,7 +84,7 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
     return ConfigError(load.mark,
                        fmt::format("the path '{}' is not valid UTF-8", EscapeControl(load.target)));
   }
-  if (load.target.find_first_of("*?") != std::string::npos) {
+  if (!load.paths && load.target.find_first_of("*?") != std::string::npos) {
     return ConfigError(
         load.mark,
         fmt::format("'{}': a load writes one file, or a folder that ends in '/'; wildcards are for "
@@ -99,7 +101,15 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
               .copy_options = CopyOptions(format, load)};
   if (format != "parquet" && TextCodec(load) == "gzip") place.extension += ".gz";
   if (format != "parquet" && TextCodec(load) == "zstd") place.extension += ".zst";
-  if (EndsWith(path, "/")) {
+  if (load.paths) {
+    place.paths = load.paths;
+    place.folder = ParentFolder(JoinPath(project_folder, load.paths->root) + "/x");
+    place.file = load.target.substr(load.paths->root.size());
+    if (EndsWith(load.target, "/")) {
+      place.paths->sql +=
+          fmt::format(" || 'part-' || $sluice_batch || {}", QuoteLiteral("." + place.extension));
+    }
+  } else if (EndsWith(path, "/")) {
     place.folder = path;
     while (place.folder.size() > 1 && EndsWith(place.folder, "/")) place.folder.pop_back();
     place.file.clear();
@@ -115,10 +125,12 @@ std::string ColumnList(const Load& load) {
 
 class FileLanding final : public Landing {  // owns its temporary file until the decision
  public:
-  FileLanding(std::unique_ptr<sql::Session> session, Files& files, Place place, Load load,
-              ManifestStore store, Lane lane, Visibility visibility, EpochId epoch, bool allocated)
+  FileLanding(std::unique_ptr<sql::Session> session, Files& files, std::shared_ptr<Depot> depot,
+              Place place, Load load, ManifestStore store, Lane lane, Visibility visibility,
+              EpochId epoch, bool allocated)
       : session_(std::move(session)),
         files_(files),
+        depot_(std::move(depot)),
         place_(std::move(place)),
         load_(std::move(load)),
         store_(std::move(store)),
@@ -129,7 +141,10 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   ~FileLanding() override {
     (void)session_->Rollback();
-    if (!decided_) (void)files_.Remove(store_.Full(Written()));
+    if (!decided_) {
+      (void)depot_->Discard(LandingName());
+      if (visibility_ == Visibility::kStaging) (void)depot_->Remove(store_.StagedName(epoch_));
+    }
     if (allocated_) store_.Release(epoch_);
     store_.RemoveIfEmpty();
   }
@@ -141,20 +156,19 @@ class FileLanding final : public Landing {  // owns its temporary file until the
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override {
     if (index != 0 || written_)
       return InternalError("a file takes one load, written once per epoch");
+    if (visibility_ == Visibility::kTarget && place_.paths)
+      return WriteMany(select, bound, std::move(stop));
     if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
-    const std::string path = store_.Full(Written());
+    const std::string path = TRY(depot_->DraftPath(LandingName(), Written()));
     const std::string options =
         visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
-    auto rows =
-        session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
-                                      ColumnList(load_), select, QuoteLiteral(path), options),
-                          bound, stop);
+    auto rows = session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
+                                              StagedList(), select, QuoteLiteral(path), options),
+                                  bound, stop);
     if (!rows.ok()) return Failed(std::move(rows).error());
     written_ = true;
-    // COPY does not sync what it writes.
-    TRY(files_.Sync(path).While(fmt::format("writing '{}'", place_.shown)));
-    rows_ = *rows;
     Landed landed{.rows = *rows, .bytes = TRY(files_.Facts(path)).size};
+    TRY(Seal(path, *rows, std::move(stop)).While(fmt::format("writing '{}'", place_.shown)));
     if (visibility_ == Visibility::kTarget) landed.inserted = *rows;
     return landed;
   }
@@ -170,7 +184,12 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     TRY(RefuseStaleFence(record));
     Manifest manifest{
         .record = record, .renames = {}, .removes = removes_, .taken_back = taken_back_};
-    if (visibility_ == Visibility::kTarget) TRY(AddRename(manifest));
+    if (visibility_ == Visibility::kTarget) {
+      if (!written_) return InternalError("an epoch was committed that nothing was written for");
+      manifest.renames = sealed_;
+      // What is written anew is not removed.
+      for (const auto& [from, to] : sealed_) std::erase(manifest.removes, to);
+    }
     auto done = store_.Decide(manifest);
     decided_ = done.ok() || done.error().kind == ErrorKind::kUnsettled;
     if (!done.ok())
@@ -191,9 +210,64 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   const Lane& lane() const { return lane_; }
 
  private:
+  std::string LandingName() const { return store_.LandingName(epoch_); }
   std::string Written() const {
-    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_)
-                                               : store_.LandingName(epoch_);
+    return visibility_ == Visibility::kStaging ? store_.StagedName(epoch_) : LandingName();
+  }
+
+  // The visible columns; where the rows wait and their files count, those too.
+  std::string StagedList() const {
+    const bool files =
+        visibility_ == Visibility::kStaging && place_.paths && place_.paths->of_files;
+    return ColumnList(load_) + (files ? ", " + QuoteIdentifier(kPartitionColumn) : "");
+  }
+
+  // One file for each path that the rows say.
+  Result<Landed> WriteMany(const std::string& select, std::vector<sql::Bound> bound,
+                           std::stop_token stop) {
+    const std::string folder = TRY(depot_->DraftFolder(LandingName()));
+    bound.push_back({"sluice_batch", "BIGINT", std::to_string(epoch_.value)});
+    TRY(session_->Execute(fmt::format("SET partitioned_write_max_open_files = {}", kMostFiles)));
+    auto rows = session_->Execute(
+        CopyMany(*place_.paths, Visible(load_.schema), select, folder, place_.copy_options), bound,
+        stop);
+    if (!rows.ok()) return Failed(std::move(rows).error());
+    written_ = true;
+    const std::vector<Draft> drafts =
+        TRY(DraftsIn(files_, folder).While(fmt::format("writing '{}'", place_.shown)));
+    if (load_.mode == Mode::kAppend) TRY(RefuseToReplace(drafts));
+    Landed landed{.rows = *rows, .inserted = *rows};
+    for (const Draft& draft : drafts) landed.bytes += TRY(files_.Facts(draft.path)).size;
+    if (drafts.empty()) return landed;
+    sealed_ = TRY(depot_->Seal(LandingName(), drafts, std::move(stop))
+                      .While(fmt::format("writing '{}'", place_.shown)));
+    return landed;
+  }
+
+  Status RefuseToReplace(const std::vector<Draft>& drafts) {
+    if (place_.paths->of_epochs) return Ok();
+    for (const Draft& draft : drafts) {
+      const bool goes = std::find(removes_.begin(), removes_.end(), draft.name) != removes_.end();
+      if (goes || !TRY(depot_->Exists(draft.name))) continue;
+      return RejectedError(
+                 fmt::format("append to '{}' would replace '{}', which is there already: put "
+                             "{{{{ batch.id }}}} into the path, or say mode: overwrite",
+                             place_.shown, draft.name))
+          .At(load_.mark);
+    }
+    return Ok();
+  }
+
+  Status Seal(const std::string& path, uint64_t rows, std::stop_token stop) {
+    const bool staged = visibility_ == Visibility::kStaging;
+    // A folder gets no file without rows.
+    if (!staged && place_.file.empty() && rows == 0) return Ok();
+    const std::string name = staged ? store_.StagedName(epoch_) : FinalName();
+    sealed_ = TRY(depot_->Seal(LandingName(), {{path, name}}, std::move(stop)));
+    if (!staged || sealed_[0].first == name) return Ok();
+    // What is staged has its name at once: nobody sees it there.
+    TRY(depot_->Place(LandingName(), sealed_));
+    return depot_->Discard(LandingName());
   }
 
   std::string FinalName() const {
@@ -205,23 +279,12 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   Status RefuseToAppend() {
     if (load_.mode != Mode::kAppend || place_.file.empty() || !taken_back_.empty()) return Ok();
-    if (!files_.Exists(store_.Full(place_.file))) return Ok();
+    if (!TRY(depot_->Exists(place_.file))) return Ok();
     return RejectedError(fmt::format("append to one existing file '{}' would write all of it "
                                      "again: use a folder path "
                                      "('{}/') that gets one file per epoch, or mode: overwrite",
                                      place_.shown, FileStem(place_.shown)))
         .At(load_.mark);
-  }
-
-  Status AddRename(Manifest& manifest) {
-    if (!written_) return InternalError("an epoch was committed that nothing was written for");
-    const bool empty_part = place_.file.empty() && rows_ == 0;
-    if (empty_part) {
-      TRY(files_.Remove(store_.Full(Written())));
-    } else {
-      manifest.renames.emplace_back(Written(), FinalName());
-    }
-    return Ok();
   }
 
   Status RefuseStaleFence(const EpochRecord& record) {
@@ -244,6 +307,7 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   std::unique_ptr<sql::Session> session_;
   Files& files_;
+  const std::shared_ptr<Depot> depot_;
   const Place place_;
   const Load load_;
   ManifestStore store_;
@@ -252,15 +316,15 @@ class FileLanding final : public Landing {  // owns its temporary file until the
   const EpochId epoch_;
   const bool allocated_;
   bool written_ = false, decided_ = false;
-  uint64_t rows_ = 0;
+  Sealed sealed_;
   std::vector<std::string> removes_;
   std::vector<EpochId> taken_back_;
 };
 
 class FileSink final : public Sink {
  public:
-  FileSink(Place place, Files& files, sql::Database& database)
-      : place_(std::move(place)), files_(files), database_(database) {}
+  FileSink(Place place, Files& files, sql::Database& database, std::shared_ptr<Depot> depot)
+      : place_(std::move(place)), files_(files), database_(database), depot_(std::move(depot)) {}
 
   Result<Capabilities> Describe() override {
     return Capabilities{
@@ -268,13 +332,14 @@ class FileSink final : public Sink {
         .modes = {Mode::kAppend, Mode::kOverwrite},
         .describe = fmt::format("{} {} ({})", place_.file.empty() ? "folder" : "file", place_.shown,
                                 place_.extension),
-        .one_publication = !place_.file.empty()};
+        .one_publication = !place_.file.empty() && !(place_.paths && place_.paths->of_epochs)};
   }
 
   Result<std::optional<Schema>> Target(const Load&) override {
-    if (place_.file.empty() || place_.extension != "parquet") return std::optional<Schema>();
-    const std::string path = place_.folder + "/" + place_.file;
-    if (!files_.Exists(path)) return std::optional<Schema>();
+    if (place_.file.empty() || place_.paths || place_.extension != "parquet")
+      return std::optional<Schema>();
+    if (!TRY(depot_->Exists(place_.file))) return std::optional<Schema>();
+    const std::string path = TRY(depot_->Fetch(place_.file, {}));
     const auto session = TRY(database_.Connect());
     return std::optional<Schema>(
         TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
@@ -283,7 +348,7 @@ class FileSink final : public Sink {
   Status Prepare(const std::vector<Load>& loads, std::stop_token) override {
     for (const Load& load : loads) TRY(CheckMode(load));
     TRY(RefuseMany(loads));
-    return files_.MakeFolders(place_.folder).While(fmt::format("preparing '{}'", place_.shown));
+    return depot_->MakeFolder("").While(fmt::format("preparing '{}'", place_.shown));
   }
 
   Result<std::optional<EpochRecord>> Last(const Lane& lane) override {
@@ -330,8 +395,8 @@ class FileSink final : public Sink {
     std::vector<std::string> paths;
     for (const EpochId epoch : TRY(store.Epochs())) {
       const std::string name = store.StagedName(epoch);
-      if (!files_.Exists(store.Full(name))) continue;
-      paths.push_back(QuoteLiteral(store.Full(name)));
+      if (!TRY(depot_->Exists(name))) continue;
+      paths.push_back(QuoteLiteral(TRY(depot_->Fetch(name, stop))));
       landing->Remove(name);
     }
     landed = {TRY(landing->Write(0, StagedRows(loads[0], paths), {}, std::move(stop)))};
@@ -356,7 +421,8 @@ class FileSink final : public Sink {
     if (epochs.empty()) return Ok();
     auto& ours = static_cast<FileLanding&>(landing);  // of this sink's Begin
     ours.TakeBack(epochs);
-    if (!place_.file.empty() || loads[0].mode != Mode::kAppend) return Ok();
+    const bool one = !place_.file.empty() && !place_.paths;
+    if (one || loads[0].mode != Mode::kAppend) return Ok();
     const ManifestStore store = StoreOf(ours.lane());
     const std::vector<EpochId> decided = TRY(store.Epochs());
     for (const EpochId epoch : epochs) {
@@ -368,7 +434,7 @@ class FileSink final : public Sink {
 
  private:
   ManifestStore StoreOf(const Lane& lane) const {
-    return ManifestStore(files_, place_.folder, lane, place_.file);
+    return ManifestStore(*depot_, lane, place_.file);
   }
 
   Status RefuseMany(const std::vector<Load>& loads) const {
@@ -384,26 +450,26 @@ class FileSink final : public Sink {
     auto session = TRY(database_.Connect());
     ManifestStore store = StoreOf(lane);
     auto allocated = number ? Result<EpochId>(*number) : store.Allocate();
-    if (number) TRY(files_.MakeFolders(ParentFolder(store.Full(store.LandingName(*number)))));
+    if (number) TRY(depot_->MakeFolder(ParentFolder(store.LandingName(*number))));
     if (!allocated.ok()) {
       store.RemoveIfEmpty();
       return std::move(allocated).error().While(fmt::format("writing '{}'", place_.shown));
     }
     TRY(session->Begin());
-    return std::make_unique<FileLanding>(std::move(session), files_, place_, loads[0],
+    return std::make_unique<FileLanding>(std::move(session), files_, depot_, place_, loads[0],
                                          std::move(store), lane, visibility, *allocated, !number);
   }
 
   // Overwriting a folder: what was loaded there before goes once the new file is there.
   Status RemoveParts(FileLanding& landing) {
-    if (!place_.file.empty()) return Ok();
+    if (!place_.file.empty() && !place_.paths) return Ok();
     const ManifestStore store = StoreOf(landing.lane());
     std::vector<std::string> parts = TRY(store.OldParts());
     for (const EpochId epoch : TRY(store.Epochs())) {
       for (const auto& [from, to] : TRY(store.Read(epoch)).renames) parts.push_back(to);
     }
     for (std::string& part : parts) {
-      if (files_.Exists(store.Full(part))) landing.Remove(std::move(part));
+      if (TRY(depot_->Exists(part))) landing.Remove(std::move(part));
     }
     return Ok();
   }
@@ -418,12 +484,14 @@ class FileSink final : public Sink {
       columns.push_back(
           fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
     }
+    if (load.paths) columns.push_back(fmt::format("NULL::VARCHAR AS {}", kPartitionColumn));
     return fmt::format("SELECT {} WHERE false", Join(columns, ", "));
   }
 
   const Place place_;
   Files& files_;
   sql::Database& database_;
+  const std::shared_ptr<Depot> depot_;
 };
 
 }  // namespace
@@ -446,10 +514,19 @@ Result<std::string> FormatOfTarget(const Load& load) {
 
 Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads,
                                            const ConnectorContext& context) {
+  return MakeFileSink(loads, context, context.folder,
+                      [&](const std::string& root) { return LocalDepot(context.files, root); });
+}
+
+Result<std::unique_ptr<Sink>> MakeFileSink(const std::vector<Load>& loads,
+                                           const ConnectorContext& context,
+                                           const std::string& folder, const MakeDepot& make_depot) {
   if (loads.empty()) return ConfigError({}, "a file runs no statements; `in` needs a database");
-  Place place = TRY(PlaceOf(loads[0], context.folder));
-  return std::unique_ptr<Sink>(
-      std::make_unique<FileSink>(std::move(place), context.files, context.database));
+  Place place = TRY(PlaceOf(loads[0], folder));
+  std::shared_ptr<Depot> depot = make_depot(place.folder);
+  place.shown = depot->Shown(place.shown);
+  return std::unique_ptr<Sink>(std::make_unique<FileSink>(std::move(place), context.files,
+                                                          context.database, std::move(depot)));
 }
 
 }  // namespace sluice

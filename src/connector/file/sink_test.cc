@@ -233,17 +233,19 @@ TEST_F(FileSinkTest, StagedEpochsThatNobodyDecidedAreSwept) {
 TEST_F(FileSinkTest, AKillAtEachStepIsUndoneOrFinished) {
   const Load load = MakeLoad("out.csv", Mode::kOverwrite);
   DoLoad(load, Rows(0, 1));
-  ManifestStore store(*files_, folder_, lane_, "out.csv");
+  const auto depot = LocalDepot(*files_, folder_);
+  ManifestStore store(*depot, lane_, "out.csv");
   const auto write = [&](EpochId epoch) {
     auto session = Must(database_->Connect());
     Must(session->Execute(fmt::format("COPY ({}) TO {} (FORMAT csv)", Rows(7, 8),
-                                      QuoteLiteral(store.Full(store.LandingName(epoch))))));
+                                      QuoteLiteral(folder_ + "/" + store.LandingName(epoch)))));
   };
   // killed before the decision
   EpochId epoch = Must(store.Allocate());
   write(epoch);
-  Must(files_->Open(store.Full(store.LandingName(epoch)) + ".deciding", Files::Mode::kCreateNew));
-  Must(files_->Remove(store.Full(store.LandingName(epoch)) + ".deciding"));
+  Must(files_->Open(folder_ + "/" + store.LandingName(epoch) + ".deciding",
+                    Files::Mode::kCreateNew));
+  Must(files_->Remove(folder_ + "/" + store.LandingName(epoch) + ".deciding"));
   auto sink = Make(load);
   Must(sink->Sweep(lane_, {1}));
   EXPECT_EQ(Read("out.csv"), "id,v\n0,v0\n");
@@ -273,15 +275,17 @@ TEST_F(FileSinkTest, AKillAtEachStepIsUndoneOrFinished) {
 TEST_F(FileSinkTest, AKilledOverwriteOfAFolderDropsTheOldPartsLater) {
   const Load load = MakeLoad("out/", Mode::kOverwrite);
   DoLoad(load, Rows(0, 1));
-  ManifestStore store(*files_, folder_ + "/out", lane_, "");
+  const auto depot = LocalDepot(*files_, folder_ + "/out");
+  ManifestStore store(*depot, lane_, "");
   const EpochId epoch = Must(store.Allocate());
-  Must(files_->Rename(folder_ + "/out/part-1.parquet", store.Full(store.LandingName(epoch))));
+  Must(files_->Rename(folder_ + "/out/part-1.parquet",
+                      folder_ + "/out/" + store.LandingName(epoch)));
   Must(WriteAtomically(*files_, folder_ + "/out/part-1.parquet", "old"));
   Must(store.Decide({.record = RecordOf(epoch),
                      .renames = {{store.LandingName(epoch), "part-2.parquet"}},
                      .removes = {"part-1.parquet"},
                      .taken_back = {}}));
-  Must(files_->Rename(store.Full(store.LandingName(epoch)),
+  Must(files_->Rename(folder_ + "/out/" + store.LandingName(epoch),
                       folder_ + "/out/part-2.parquet"));  // and killed here
   Must(Make(load)->Sweep(lane_, epoch));
   EXPECT_EQ(Seen("out/*"), Names{"out/part-2.parquet"});
@@ -334,8 +338,9 @@ TEST_F(FileSinkTest, AFullDiskIsToldAndLeavesNothing) {
   auto sink = Make(load);
   Must(sink->Prepare({load}, kNever));
   auto landing = Must(sink->Begin(lane_, {load}, Visibility::kTarget, std::nullopt));
-  ManifestStore store(*files_, folder_, lane_, "out.csv");
-  std::filesystem::create_symlink("/dev/full", store.Full(store.LandingName(landing->epoch())));
+  const auto depot = LocalDepot(*files_, folder_);
+  ManifestStore store(*depot, lane_, "out.csv");
+  std::filesystem::create_symlink("/dev/full", folder_ + "/" + store.LandingName(landing->epoch()));
   auto failed = landing->Write(0, Rows(0, 100000), {}, kNever);
   ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().kind, ErrorKind::kRejected) << failed.error().message;

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "connector/file/hive.h"
 #include "connector/file/listing.h"
 #include "connector/file/ndjson_feed.h"
 #include "connector/file/shape.h"
@@ -65,11 +66,11 @@ bool ByLines(FileFormat format) {
 
 class FileSource final : public Source {
  public:
-  FileSource(ExtractRequest request, Files& files, std::string folder)
-      : request_(std::move(request)), files_(files), folder_(std::move(folder)) {}
+  FileSource(ExtractRequest request, Files& files, std::unique_ptr<Origin> origin)
+      : request_(std::move(request)), files_(files), origin_(std::move(origin)) {}
 
   Result<SourceShape> Describe(sql::Session& session, std::stop_token stop) override {
-    Status listed = List();
+    Status listed = List(stop);
     // Of a plan: what is missing now may be there when it runs, and the run asks again.
     const bool known =
         !request_.config.columns.empty() || (request_.pinned && !request_.pinned->empty());
@@ -84,6 +85,7 @@ class FileSource final : public Source {
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
     shape.ordered = ByLines(format_);
+    shape.named = request_.names_files && !shape.ordered;
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
     shape.describe =
@@ -94,16 +96,17 @@ class FileSource final : public Source {
 
   Result<std::optional<Range>> Freeze(const Position& from, const Limits& limits,
                                       std::stop_token stop) override {
-    TRY(List());
+    TRY(List(stop));
     Range range;
-    Limits left = limits;
+    const Limits bounded = WithinRoom(limits);
+    Limits left = bounded;
     for (size_t i = 0; i < listed_.size(); ++i) {
       if (stop.stop_requested()) return CancelledError();
       const uint64_t begin = TRY(Begin(listed_[i], from));
       if (begin == UINT64_MAX) continue;
-      if (!range.cuts.empty() && Spent(listed_[i], limits, left))
+      if (!range.cuts.empty() && Spent(listed_[i], bounded, left))
         return std::optional<Range>(std::move(range));
-      range.cuts.push_back(TRY(CutOf(listed_[i], begin, limits, left)));
+      range.cuts.push_back(TRY(CutOf(listed_[i], begin, bounded, left, stop)));
       if (range.cuts.back().to != kEnd) return std::optional<Range>(std::move(range));
     }
     range.final = true;
@@ -127,10 +130,10 @@ class FileSource final : public Source {
   }
 
   Result<Position> Resume(Position kept, const std::set<std::string>& loaded) override {
-    if (!List().ok()) return kept;  // Freeze says what is wrong
+    if (!List({}).ok()) return kept;  // Freeze says what is wrong
     for (ListedFile& file : listed_) {
       if (kept.contains(file.partition)) continue;
-      if (file.identity.empty()) file.identity = TRY(IdentityOf(files_, file));
+      if (file.identity.empty()) file.identity = TRY(origin_->IdentityOf(file));
       if (IsLoaded(file.identity, loaded)) kept[file.partition] = PositionText(kEnd, file.identity);
     }
     return kept;
@@ -147,22 +150,25 @@ class FileSource final : public Source {
   }
 
   Result<Opened> Open(const Range& range, sql::Session& session, std::stop_token stop) override {
-    TRY(List());
+    TRY(List(stop));
     const Schema schema = TRY(Columns(session, stop));
     TRY(Compare(range, "changed since it was chosen"));
     std::vector<ListedFile> files;
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
+    TRY(origin_->Fetch(files, Origin::Extent::kWhole, stop));
     Opened opened;
     if (ByLines(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
-      opened.from = TRY(FromParquet(session, files, schema, stop));
+      opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming(), stop)));
       std::vector<std::string> paths;
       for (const ListedFile& file : files) paths.push_back(file.path);
-      opened.rows_known = TRY(format::ParquetRows(session, paths, stop));
+      opened.rows_known = TRY(Named(files, format::ParquetRows(session, paths, stop)));
     } else {
-      TRY(OpenCsv(files, schema, session, stop, opened));
+      TRY(Named(files, OpenCsv(files, schema, session, stop, opened)));
     }
+    if (!opened.from.empty() && request_.names_files)
+      opened.from = WithPartitions(opened.from, schema, files);
     return opened;
   }
 
@@ -175,18 +181,28 @@ class FileSource final : public Source {
         by_file[letter.partition].push_back(&letter);
     }
     for (auto& [partition, found] : by_file) {
-      const Result<ListedFile> file = FileOf(partition);
-      if (!file.ok()) continue;  // not one of ours
+      const Result<ListedFile> known = FileOf(partition);
+      if (!known.ok()) continue;  // not one of ours
+      std::vector<ListedFile> fetched{*known};
+      TRY(origin_->Fetch(fetched, Origin::Extent::kWhole, {}));
+      const ListedFile& file = fetched[0];
       std::sort(found.begin(), found.end(),
                 [](const Letter* a, const Letter* b) { return a->offset < b->offset; });
       std::vector<int64_t> offsets;
       for (const Letter* letter : found) offsets.push_back(letter->offset);
-      const auto open = TRY(format::OpenUnpacked(files_, file->path, partition));
+      const auto open = TRY(format::OpenUnpacked(files_, file.path, partition));
       const std::vector<int64_t> lines = TRY(LinesOf(*open, offsets));
       for (size_t i = 0; i < found.size(); ++i) {
         if (found[i]->line < 0) found[i]->line = lines[i];
-        if (found[i]->original.empty()) found[i]->original = TRY(LineAt(*file, found[i]->offset));
+        if (found[i]->original.empty()) found[i]->original = TRY(LineAt(file, found[i]->offset));
       }
+    }
+    return Ok();
+  }
+
+  Status Release(const Range& range) override {
+    for (const Cut& cut : range.cuts) {
+      if (cut.to == kEnd) origin_->Drop(cut.partition);
     }
     return Ok();
   }
@@ -199,14 +215,15 @@ class FileSource final : public Source {
     shape.schema = TRY(Columns(session, stop));
     if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
     shape.ordered = ByLines(format);
+    shape.named = request_.names_files && !shape.ordered;
     shape.describe = fmt::format("no file yet, {}", NameOf(format));
     return shape;
   }
 
-  Status List() {
+  Status List(std::stop_token stop) {
     if (is_listed_) return Ok();
     const ExtractConfig& config = request_.config;
-    listed_ = TRY(ListFiles(files_, config.path, folder_, config.allow_empty));
+    listed_ = TRY(origin_->List(config.path, config.allow_empty, std::move(stop)));
     format_ = TRY(FormatOf(config.format, listed_, config.path.front()));
     is_listed_ = true;
     return CheckTold();
@@ -220,7 +237,14 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
-      columns_ = TRY(InferColumns(session, files_, format_, listed_, Told(), stop));
+      const Schema said = ByLines(format_) ? Schema() : TRY(HiveColumns(session, listed_));
+      std::vector<ListedFile> sample = listed_;
+      sample.resize(std::min(sample.size(), kSampledFiles));
+      TRY(origin_->Fetch(sample, SampleOf(sample), stop));
+      columns_ = TRY(Named(sample, InferColumns(session, files_, format_, sample, Told(), stop)));
+      for (const Column& column : said) {
+        if (!columns_.empty() && !Find(columns_, column.name)) columns_.push_back(column);
+      }
       inferred_ = true;
     }
     if (!columns_.empty()) return columns_;
@@ -232,10 +256,33 @@ class FileSource final : public Source {
         .At(path.mark);
   }
 
+  // Local copies are ours: an error calls a file as the user does.
+  template <class T>
+  static Result<T> Named(const std::vector<ListedFile>& files, Result<T> result) {
+    if (result.ok()) return result;
+    Error error = std::move(result).error();
+    for (const ListedFile& file : files) {
+      if (file.path.find("/.sluice/") == std::string::npos) continue;
+      for (size_t at = 0; (at = error.message.find(file.path, at)) != std::string::npos;)
+        error.message.replace(at, file.path.size(), file.partition);
+    }
+    return error;
+  }
+
+  // What tells the columns of the files.
+  Origin::Extent SampleOf(const std::vector<ListedFile>& files) const {
+    if (format_ == FileFormat::kParquet) return Origin::Extent::kFooter;
+    const bool whole = format_ == FileFormat::kJson ||
+                       std::any_of(files.begin(), files.end(), [](const ListedFile& file) {
+                         return format::PackingOf(file.path) != format::Packing::kNone;
+                       });
+    return whole ? Origin::Extent::kWhole : Origin::Extent::kHead;
+  }
+
   // Where to go on in the file; UINT64_MAX: it is done.
   Result<uint64_t> Begin(ListedFile& file, const Position& from) {
     const auto found = from.find(file.partition);
-    if (file.identity.empty()) file.identity = TRY(IdentityOf(files_, file));
+    if (file.identity.empty()) file.identity = TRY(origin_->IdentityOf(file));
     if (found == from.end()) return uint64_t{0};
     const FilePosition position = ReadPosition(found->second);
     const bool same = position.identity == file.identity;
@@ -245,6 +292,12 @@ class FileSource final : public Source {
         "'{}' changed after its first {} bytes were loaded; put the old file back, or load it anew "
         "with --again",
         file.partition, position.to));
+  }
+
+  Limits WithinRoom(Limits limits) const {
+    if (const uint64_t room = origin_->room(); room > 0)
+      limits.bytes = limits.bytes == 0 ? room : std::min(limits.bytes, room);
+    return limits;
   }
 
   // Whether the range has no room for one more file.
@@ -259,10 +312,14 @@ class FileSource final : public Source {
     return format_ == FileFormat::kNdjson && format::PackingOf(file.path) == format::Packing::kNone;
   }
 
-  Result<Cut> CutOf(const ListedFile& file, uint64_t begin, const Limits& limits, Limits& left) {
+  Result<Cut> CutOf(const ListedFile& file, uint64_t begin, const Limits& limits, Limits& left,
+                    std::stop_token stop) {
     LineCut end{.to = file.size, .rows = 0};
-    if (Cuttable(file) && (limits.rows > 0 || limits.bytes > 0) && begin < file.size) {
-      end = TRY(CutLines(files_, file.path, begin, file.size, left.rows, left.bytes));
+    const bool fits = limits.rows == 0 && file.size - begin <= left.bytes;
+    if (Cuttable(file) && (limits.rows > 0 || limits.bytes > 0) && begin < file.size && !fits) {
+      std::vector<ListedFile> fetched{file};
+      TRY(origin_->Fetch(fetched, Origin::Extent::kWhole, std::move(stop)));
+      end = TRY(CutLines(files_, fetched[0].path, begin, file.size, left.rows, left.bytes));
     }
     left.rows -= std::min(left.rows, end.rows);
     left.bytes -= std::min(left.bytes, end.to - begin);
@@ -280,18 +337,14 @@ class FileSource final : public Source {
     for (const ListedFile& file : listed_) {
       if (file.partition == partition) return file;
     }
-    ListedFile file{
-        .partition = partition, .path = JoinPath(folder_, partition), .size = 0, .identity = {}};
-    if (!files_.Exists(file.path)) return RejectedError(fmt::format("'{}' is gone", partition));
-    file.size = TRY(files_.Facts(file.path)).size;
-    return file;
+    return origin_->Look(partition);
   }
 
   Status Compare(const Range& range, std::string_view fault) {
     for (const Cut& cut : range.cuts) {
       if (cut.identity.empty()) continue;
       const ListedFile file = TRY(FileOf(cut.partition));
-      const Result<std::string> now = IdentityOf(files_, file);
+      const Result<std::string> now = origin_->IdentityOf(file);
       if (!now.ok() && now.error().kind != ErrorKind::kRejected) return now.error();
       if (!now.ok() || *now != WholeIdentity(cut)) {
         return RejectedError(fmt::format(
@@ -340,7 +393,7 @@ class FileSource final : public Source {
     // DuckDB takes the end of a file that was cut off for its end.
     for (const ListedFile& file : files)
       TRY(format::CheckPacked(files_, file.path, file.partition, stop));
-    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, stop));
+    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, Naming(), stop));
     std::map<std::string, std::string> partitions;
     for (const ListedFile& file : files) partitions[file.path] = file.partition;
     opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
@@ -352,6 +405,22 @@ class FileSource final : public Source {
       return letters;
     };
     return Ok();
+  }
+
+  WithFile Naming() const { return request_.names_files ? WithFile::kYes : WithFile::kNo; }
+
+  // Each row with its file as the user calls it.
+  static std::string WithPartitions(const std::string& from, const Schema& schema,
+                                    const std::vector<ListedFile>& files) {
+    std::string names, pairs;
+    for (const Column& column : schema) names += "r." + QuoteIdentifier(column.name) + ", ";
+    for (const ListedFile& file : files) {
+      pairs += fmt::format("{}({}, {})", pairs.empty() ? "" : ", ", QuoteLiteral(file.path),
+                           QuoteLiteral(file.partition));
+    }
+    return fmt::format(
+        "(SELECT {}f.name AS {} FROM {} AS r JOIN (VALUES {}) AS f(path, name) ON r.{} = f.path)",
+        names, kPartitionColumn, from, pairs, kFileColumn);
   }
 
   // A key about another format would have no effect.
@@ -397,7 +466,7 @@ class FileSource final : public Source {
 
   const ExtractRequest request_;
   Files& files_;
-  const std::string folder_;
+  const std::unique_ptr<Origin> origin_;
   bool is_listed_ = false;
   std::vector<ListedFile> listed_;
   FileFormat format_ = FileFormat::kCsv;
@@ -409,17 +478,19 @@ class FileSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> MakeFileSource(ExtractRequest request, Files& files,
-                                               std::string folder) {
+                                               std::unique_ptr<Origin> origin) {
   const ExtractConfig& config = request.config;
   if (config.path.empty())
-    return ConfigError(config.mark, "extract from file needs `path`, a glob of the files to read");
+    return ConfigError(config.mark,
+                       fmt::format("extract from {} needs `path`, a glob of the files to read",
+                                   config.from.empty() ? "file" : config.from));
   if (!config.interval.empty()) {
     return ConfigError(config.interval.mark,
                        "files have no `interval`; write the date into the path, as in "
                        "path: \"orders/{{ ds }}.csv\"");
   }
   return std::unique_ptr<Source>(
-      std::make_unique<FileSource>(std::move(request), files, std::move(folder)));
+      std::make_unique<FileSource>(std::move(request), files, std::move(origin)));
 }
 
 }  // namespace sluice

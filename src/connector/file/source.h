@@ -12,12 +12,13 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "connector/extract.h"
+#include "connector/file/origin.h"
 #include "connector/source.h"
 
 namespace sluice {
 
 // Refuses what files cannot do; no I/O.
 Result<std::unique_ptr<Source>> MakeFileSource(ExtractRequest request, Files& files,
-                                               std::string folder);
+                                               std::unique_ptr<Origin> origin);
 
 }  // namespace sluice

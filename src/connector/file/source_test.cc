@@ -21,7 +21,8 @@ using Row = std::vector<std::string>;
 class FileSourceTest : public testing::Test {
  protected:
   std::unique_ptr<Source> Make(ExtractRequest request) {
-    auto made = MakeFileSource(std::move(request), *probe_.files, probe_.folder);
+    auto made = MakeFileSource(std::move(request), *probe_.files,
+                               LocalOrigin(*probe_.files, probe_.folder));
     EXPECT_TRUE(made.ok());
     return std::move(made).value();
   }
@@ -289,7 +290,8 @@ TEST_F(FileSourceTest, SaysWhatIsWrongWithPathAndFormat) {
   EXPECT_TRUE(RowsOf(All(*Make("empty.csv", {{"x", "bigint"}}))).empty());
   auto interval = FileRequest("a.csv");
   interval.config.interval.text = "at";
-  EXPECT_FALSE(MakeFileSource(interval, *probe_.files, probe_.folder).ok());
+  EXPECT_FALSE(
+      MakeFileSource(interval, *probe_.files, LocalOrigin(*probe_.files, probe_.folder)).ok());
 }
 
 TEST_F(FileSourceTest, NamesThatLookLikeGlobsAreRead) {

@@ -55,19 +55,38 @@ ErrorKind KindOfConnect(const std::string& message) {
   return ErrorKind::kTransient;
 }
 
+// As libpq takes them: lists of one length, the addresses for connecting, the name for TLS.
+struct Hosts {
+  std::string names, ports, addresses;
+};
+Result<Hosts> HostsOf(const Settings& settings, const EgressPolicy& egress) {
+  const std::string port = std::to_string(settings.port);
+  if (StartsWith(settings.host.text, "/")) {  // the folder of the server's socket: this machine
+    if (egress.inside == EgressPolicy::Inside::kRefused)
+      return RejectedError("a socket of this machine is nothing that pipelines here may reach");
+    return Hosts{settings.host.text, port, ""};
+  }
+  const Route route = TRY(FindRoute(settings.host.text, settings.port, egress));
+  const std::vector<std::string> names(route.addresses.size(), route.host);
+  const std::vector<std::string> ports(route.addresses.size(), port);
+  return Hosts{Join(names, ","), Join(ports, ","), Join(route.addresses, ",")};
+}
+
 class PqConnection final : public Connection {
  public:
   explicit PqConnection(const Settings& settings) : shown_(settings.Shown()) {}
 
-  Status Open(const Settings& settings, const Secret& password, const std::stop_token& stop) {
-    const std::string port = std::to_string(settings.port), secret(password.Open());
+  Status Open(const Settings& settings, const Secret& password, const EgressPolicy& egress,
+              const std::stop_token& stop) {
+    const Hosts hosts = TRY(HostsOf(settings, egress).While("connecting to " + shown_));
+    const std::string secret(password.Open());
     const std::string tls = settings.tls == "off"      ? "disable"
                             : settings.tls == "verify" ? "verify-full"
                                                        : settings.tls;
     // What is not named here libpq would take from the environment or from files of its own.
     std::vector<std::pair<const char*, const char*>> words{
-        {"host", settings.host.text.c_str()},
-        {"port", port.c_str()},
+        {"host", hosts.names.c_str()},
+        {"port", hosts.ports.c_str()},
         {"dbname", settings.database.text.c_str()},
         {"user", settings.user.text.c_str()},
         {"password", secret.c_str()},
@@ -81,6 +100,7 @@ class PqConnection final : public Connection {
         {"application_name", "sluice"},
         {"target_session_attrs", "any"},
         {"keepalives_idle", "30"}};
+    if (!hosts.addresses.empty()) words.emplace_back("hostaddr", hosts.addresses.c_str());
     std::vector<const char*> names, values;
     for (const auto& [name, value] : words) names.push_back(name), values.push_back(value);
     names.push_back(nullptr), values.push_back(nullptr);
@@ -445,9 +465,9 @@ ErrorKind KindOf(std::string_view state) {
 }
 
 Result<std::unique_ptr<Connection>> Connect(const Settings& settings, const Secret& password,
-                                            std::stop_token stop) {
+                                            std::stop_token stop, const EgressPolicy& egress) {
   auto connection = std::make_unique<PqConnection>(settings);
-  TRY(connection->Open(settings, password, stop));
+  TRY(connection->Open(settings, password, egress, stop));
   return std::unique_ptr<Connection>(std::move(connection));
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/egress.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "connector/postgres/settings.h"
@@ -67,8 +68,10 @@ class Connection {  // one thread at a time
   virtual bool utf8() const = 0;        // the server checks that texts are UTF-8
 };
 
+// `egress`: where the host may lead; the connection goes to an address that was judged.
 Result<std::unique_ptr<Connection>> Connect(const Settings& settings, const Secret& password,
-                                            std::stop_token stop = {});
+                                            std::stop_token stop = {},
+                                            const EgressPolicy& egress = {});
 
 // The first value of the first row as a number; 0 where there is none.
 Result<int64_t> QueryNumber(Connection& connection, const std::string& text,

@@ -13,7 +13,7 @@ namespace {
 Result<std::string> Probe(const Node& node, const ConnectorContext& context) {
   const postgres::Settings settings = TRY(postgres::ReadSettings(&node));
   const Secret password = TRY(OpenSecret(context, settings.password));
-  const auto connection = TRY(postgres::Connect(settings, password, {}));
+  const auto connection = TRY(postgres::Connect(settings, password, {}, context.egress));
   const int64_t tables = TRY(postgres::QueryNumber(
       *connection,
       "SELECT count(*) FROM information_schema.tables WHERE table_schema NOT IN "

@@ -28,7 +28,7 @@ Result<std::shared_ptr<Connection>> PostgresSink::Connected(std::stop_token stop
     if (connection_->Run("SELECT 1").ok()) return connection_;
   }
   const Secret password = TRY(OpenSecret(context_, settings_.password));
-  connection_ = TRY(Connect(settings_, password, std::move(stop)));
+  connection_ = TRY(Connect(settings_, password, std::move(stop), context_.egress));
   return connection_;
 }
 

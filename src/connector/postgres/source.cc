@@ -79,7 +79,7 @@ class PostgresSource final : public Source {
  private:
   Result<std::unique_ptr<Connection>> Fresh(std::stop_token stop) {
     const Secret password = TRY(OpenSecret(context_, settings_.password));
-    return Connect(settings_, password, std::move(stop));
+    return Connect(settings_, password, std::move(stop), context_.egress);
   }
 
   std::string Named() const {

@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+"""The program against a real S3 server: every format both ways, each object once, and a network that breaks."""
+import gzip
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import rig  # noqa: E402
+from rig import expect, expect_equal, expect_in  # noqa: E402
+import s3_server  # noqa: E402
+
+os.environ["RIG_S3_SECRET"] = s3_server.SECRET
+SERVER = None
+COLUMNS = "columns: { id: bigint, v: varchar }"
+
+
+def project_on(project, port=None, more=""):
+    """A bucket of its own as connection `lake`."""
+    bucket = SERVER.bucket()
+    project.create(SERVER.connection("lake", bucket, port, more))
+    return bucket
+
+
+def run(project, *words, code=0):
+    done = project.sluice("run", *words)
+    expect_equal(done.code, code, f"exit code of run {' '.join(words)}:\n{done.text}")
+    expect(s3_server.SECRET not in done.text, f"the secret is printed:\n{done.text}")
+    return done
+
+
+def csv(rows):
+    return "id,v\n" + "".join(f"{i},v{i}\n" for i in rows)
+
+
+def seen(bucket, prefix, read="read_parquet"):
+    """id's of all visible objects under a prefix, by DuckDB itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for key in SERVER.keys(bucket, prefix):
+            paths.append(f"'{folder}/{len(paths)}-{Path(key).name}'")
+            Path(paths[-1].strip("'")).write_bytes(SERVER.get(bucket, key))
+        if not paths:
+            return []
+        return [int(row[0]) for row in rig.query(":memory:", f"SELECT id FROM {read}([{', '.join(paths)}]) ORDER BY id")]
+
+
+def to_lake(project, path="in/*.csv", into="into: lake, path: out/", keys="", name="load"):
+    project.pipeline(name, f"""
+{keys}
+steps:
+  rows: {{ extract: {{ from: lake, path: "{path}", {COLUMNS} }} }}
+  out:  {{ load: {{ {into} }} }}
+""")
+
+
+def leaves_nothing(project):
+    left = [name for name in project.files() if "spool" in name]
+    expect_equal(left, [], "local copies")
+
+
+def test_every_format_both_ways(project):
+    bucket = project_on(project)
+    rows = [{"id": i, "v": f"v{i}"} for i in range(50)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    with tempfile.TemporaryDirectory() as folder:
+        rig.query(":memory:", f"COPY (SELECT range AS id, 'v' || range AS v FROM range(50)) TO '{folder}/x.parquet'")
+        parquet = (Path(folder) / "x.parquet").read_bytes()
+    for name, content in {"a.csv": csv(range(50)), "a.csv.gz": gzip.compress(csv(range(50)).encode()), "a.tsv":
+                          csv(range(50)).replace(",", "\t"), "a.ndjson": lines, "a.ndjson.gz": gzip.compress(lines.encode()),
+                          "a.json": json.dumps(rows), "a.parquet": parquet}.items():
+        SERVER.put(bucket, f"in/{name}", content)
+        project.pipeline("one", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: in/{name} }} }}
+  out:  {{ load: {{ into: warehouse, table: "{name.replace('.', '_')}" }} }}
+""")
+        run(project, "one")
+        found = project.query(f"SELECT count(*), sum(id), min(v), max(v) FROM {name.replace('.', '_')}")
+        expect_equal(found, [["50", "1225", "v0", "v9"]], name)
+    for name, read in {"b.csv": "read_csv", "b.csv.gz": "read_csv", "b.ndjson": "read_json", "b.ndjson.zst": "read_json",
+                       "b.parquet": "read_parquet"}.items():
+        to_lake(project, "in/a.csv", f"into: lake, path: to/{name}, mode: overwrite", name=name.replace(".", "_"))
+        run(project, name.replace(".", "_"))
+        expect_equal(seen(bucket, f"to/{name}", read)[-2:], [48, 49], name)
+    leaves_nothing(project)
+
+
+def test_each_object_once(project):
+    bucket = project_on(project)
+    for part in range(3):
+        SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+    to_lake(project)
+    run(project, "load")
+    expect_in("already loaded", run(project, "load").text)
+    SERVER.put(bucket, "in/3.csv", csv(range(30, 40)))
+    run(project, "load")
+    expect_equal(seen(bucket, "out/"), list(range(40)), "rows")
+    expect_equal(len(SERVER.keys(bucket, "out/")), 2, "objects")
+    run(project, "load", "--again")
+    expect_equal(seen(bucket, "out/"), list(range(40)), "rows, again")
+    SERVER.put(bucket, "in/3.csv", csv(range(40, 45)))  # another object under an old key
+    run(project, "load")
+    expect_equal(seen(bucket, "out/"), list(range(45)), "rows of an object that was replaced")
+
+
+def test_epochs_published_at_the_end(project):
+    bucket = project_on(project)
+    for part in range(5):
+        SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+    to_lake(project, into="into: lake, path: all.parquet, mode: overwrite", keys="epoch: { max_bytes: 40 }")
+    run(project, "load")
+    expect_equal(seen(bucket, "all.parquet"), list(range(50)), "rows")
+    left = [key for key in SERVER.keys(bucket, hidden=True) if ".sluice/" in key and not key.endswith(".json")]
+    expect_equal(left, [], "staged objects")
+
+
+def test_letters_name_the_object_and_the_line(project):
+    bucket = project_on(project)
+    SERVER.put(bucket, "in/a.csv", "id,v\n1,a\nx,b\n3,c\n")
+    SERVER.put(bucket, "in/b.ndjson", '{"id": 1, "v": "a"}\n{"id": \n{"id": 3, "v": "c"}\n')
+    for name in ("a.csv", "b.ndjson"):
+        project.pipeline("load", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: in/{name}, {COLUMNS} }}, on_row_error: reject }}
+  out:  {{ load: {{ into: warehouse, table: t{name[0]} }} }}
+""")
+        run(project, "load", code=3)
+        expect_equal(project.number(f"SELECT count(*) FROM t{name[0]}"), 2, "rows")
+        text = project.sluice("dead-letters", "show", "--output", "json").text
+        listed = project.sluice("dead-letters", "list").text + text
+        expect_in(f"in/{name}:{3 if name == 'a.csv' else 2}", listed)
+
+
+def test_damage_is_told_by_the_key(project):
+    bucket = project_on(project)
+    SERVER.put(bucket, "in/a.parquet", b"PAR1" + bytes(100) + b"PAR1")
+    SERVER.put(bucket, "in/b.csv.gz", gzip.compress(csv(range(100)).encode())[:-12])
+    for name in ("a.parquet", "b.csv.gz"):
+        project.pipeline("load", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: in/{name}, {COLUMNS} }} }}
+  out:  {{ load: {{ into: warehouse, table: t }} }}
+""")
+        done = run(project, "load", code=1)
+        expect_in(f"'in/{name}'", done.text)
+        expect("spool" not in done.text, f"a local copy is named:\n{done.text}")
+    leaves_nothing(project)
+
+
+def test_a_network_that_breaks(project):
+    """Every kind of fault on every third request: nothing is lost, nothing repeated, nothing left."""
+    faults = [("status", 503, {"Retry-After": "1"}), ("status", 500), ("cut", 20), ("reset",), ("slow", 0.3), ("status", 429)]
+    home = project.folder
+    for kind in range(len(faults)):
+        # The deciding request is another test's; a listing that is cut is no list.
+        proxy = s3_server.Faults(SERVER.port, lambda method, path, n, kind=kind: None if n % 3 or path.endswith(".json")
+                                 else faults[kind])
+        try:
+            project = rig.Project(home / str(kind))
+            bucket = project_on(project, proxy.port)
+            for part in range(4):
+                SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 1000, part * 1000 + 1000)))
+            to_lake(project, keys="epoch: { max_bytes: 9000 }\nretry: { attempts: 3, delay: 100ms }")
+            run(project, "load")
+            expect_equal(seen(bucket, "out/"), list(range(4000)), f"rows under {faults[kind]}")
+            expect(proxy.faults > 3, f"only {proxy.faults} faults of {faults[kind]}")
+            left = [key for key in SERVER.keys(bucket, hidden=True) if ".sluice/" in key and not key.endswith(".json")]
+            expect_equal(left, [], f"left under {faults[kind]}")
+        finally:
+            proxy.close()
+    leaves_nothing(project)
+
+
+def lost_answer(project, what, matches, keys="retry: { attempts: 3, delay: 100ms }"):
+    """The n-th matching request reaches the server, or not, and its answer is lost."""
+    hits = []
+
+    def fault(method, path, _):
+        if not matches(method, path) or hits:
+            return None
+        hits.append(path)
+        return what
+
+    proxy = s3_server.Faults(SERVER.port, fault)
+    try:
+        bucket = project_on(project, proxy.port)
+        for part in range(3):
+            SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+        to_lake(project, keys=keys + "\nepoch: { max_bytes: 40 }")
+        run(project, "load")
+        expect(hits, "the fault did not come about")
+        expect_equal(seen(bucket, "out/"), list(range(30)), f"rows when {hits[0]} is {what}")
+        run(project, "load")
+        expect_equal(seen(bucket, "out/"), list(range(30)), "rows of a second run")
+    finally:
+        proxy.close()
+
+
+def is_decision(method, path):
+    return method == "PUT" and path.endswith(".json")
+
+
+def is_finish(method, path):
+    return method == "POST" and "uploadId=" in path
+
+
+def test_the_answer_to_the_decision_is_lost(project):
+    lost_answer(project, ("lost",), is_decision)
+
+
+def test_the_decision_does_not_arrive(project):
+    lost_answer(project, ("reset",), is_decision)
+
+
+def test_the_decision_breaks_the_server(project):
+    lost_answer(project, ("status", 500), is_decision)
+
+
+def test_the_answer_to_the_end_of_an_upload_is_lost(project):
+    lost_answer(project, ("lost",), is_finish)
+
+
+def test_a_server_that_stays_away(project):
+    bucket = project_on(project, more=", attempts: 2, connect_timeout: 1s")
+    SERVER.put(bucket, "in/0.csv", csv(range(10)))
+    to_lake(project)
+    SERVER.kill()
+    try:
+        done = run(project, "load", code=1)
+        expect_in("nobody answers there", done.text)
+        expect_in(f"s3://{bucket}", done.text)
+    finally:
+        SERVER.start()
+    run(project, "load")
+    expect_equal(seen(bucket, "out/"), list(range(10)), "rows")
+
+
+def test_the_example_of_many_objects(project):
+    """examples/patterns/d8_parallel_objects, on two buckets; its connections are told where the server is."""
+    example = rig.ROOT / "examples/patterns/d8_parallel_objects"
+    raw, processed = SERVER.bucket(), SERVER.bucket()
+    for path in sorted((example / "data/daily-exports").glob("*.csv")):
+        SERVER.put(raw, f"daily-exports/{path.name}", path.read_bytes())
+    settings = (example / "sluice.yml").read_text()
+    for old, new in (("raw-data", raw), ("processed-data", processed), (":9000", f":{SERVER.port}"), ("access_key: exports",
+                     f"access_key: {s3_server.KEY}"), ("env:LAKE_SECRET", "env:RIG_S3_SECRET")):
+        settings = settings.replace(old, new)
+    project.write("sluice.yml", settings)
+    project.pipeline("exports", (example / "pipelines/exports.yml").read_text())
+    run(project, "exports")
+    expect_equal(SERVER.keys(processed), [f"processed/2026-01-0{day}.parquet" for day in (1, 2, 3)], "objects")
+    expect_equal(seen(processed, "processed/"), [1, 3, 4, 5], "rows")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x.parquet").write_bytes(SERVER.get(processed, "processed/2026-01-01.parquet"))
+        codec = rig.query(":memory:", f"SELECT DISTINCT compression FROM parquet_metadata('{folder}/x.parquet')")
+    expect_equal(codec, [["SNAPPY"]], "codec")
+    SERVER.put(raw, "daily-exports/2026-01-04.csv", "id,customer,amount,at\n6,fay,3,2026-01-04 08:00:00\n")
+    run(project, "exports")
+    expect_equal(seen(processed, "processed/"), [1, 3, 4, 5, 6], "rows with a new object")
+    leaves_nothing(project)
+
+
+def test_paths_by_value_out_and_in(project):
+    bucket = project_on(project)
+    SERVER.put(bucket, "in/a.csv", csv(range(100)))
+    project.pipeline("out", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: in/a.csv, {COLUMNS} }} }}
+  more: {{ derive: {{ tens: id // 10 }} }}
+  out:  {{ load: {{ into: lake, path: "lake/tens={{{{ row.tens }}}}/x.parquet", mode: overwrite }} }}
+""")
+    run(project, "out")
+    expect_equal(SERVER.keys(bucket, "lake/"), [f"lake/tens={i}/x.parquet" for i in range(10)], "objects")
+    project.pipeline("back", """
+steps:
+  rows: { extract: { from: lake, path: "lake/*/*.parquet" } }
+  out:  { load: { into: warehouse, table: t } }
+""")
+    run(project, "back")
+    expect_equal(project.query("SELECT count(*), sum(id), count(DISTINCT tens) FROM t"), [["100", "4950", "10"]], "rows")
+    run(project, "out", "--again")
+    expect_equal(len(SERVER.keys(bucket, "lake/")), 10, "objects after the same again")
+
+
+def test_an_object_that_changes_while_it_is_read(project):
+    buckets = []
+
+    def change(method, path, _):
+        if method == "GET" and path.endswith("in/1.csv") and len(buckets) == 1:
+            buckets.append("changed")
+            SERVER.put(buckets[0], "in/1.csv", csv(range(50, 60)))
+
+    proxy = s3_server.Faults(SERVER.port, change)
+    try:
+        bucket = project_on(project, proxy.port)
+        for part in range(3):
+            SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+        to_lake(project)
+        buckets.append(bucket)
+        done = run(project, "load", code=1)
+        expect_in("'in/1.csv' changed while it was read", done.text)
+        expect_equal(seen(bucket, "out/"), [], "rows")
+        run(project, "load")
+        expect_equal(len(seen(bucket, "out/")), 30, "rows of the next run")
+    finally:
+        proxy.close()
+
+
+def test_wrong_credentials_and_names(project):
+    bucket = project_on(project)
+    SERVER.put(bucket, "in/0.csv", csv(range(10)))
+    to_lake(project)
+    environment = {"RIG_S3_SECRET": "canary-of-the-test"}
+    done = project.sluice("run", "load", env=environment)
+    expect(done.code != 0, "a wrong secret is accepted")
+    expect_in("is secret_key the right one?", done.text)
+    expect("canary" not in done.text, done.text)
+    project.create(SERVER.connection("lake", "no-such-bucket"))
+    expect_in("NoSuchBucket", run(project, "load", code=1).text)
+    project.create(SERVER.connection("lake", bucket))
+    to_lake(project, "nothing/*.csv")
+    done = run(project, "load", code=1)
+    expect_in("matches 'nothing/*.csv'", done.text)
+    expect_in("load.yml:", done.text)
+    to_lake(project)
+    run(project, "load")
+    for path in project.folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            expect(s3_server.SECRET.encode() not in content and b"canary" not in content, f"a secret is in {path}")
+    text = project.sluice("connections", "test").text
+    expect_in(f"s3://{bucket}", text)
+
+
+TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
+
+if __name__ == "__main__":
+    if s3_server.minio_program() is None:
+        s3_server.skipped()
+        print(f"0 passed, 0 failed, {len(TESTS)} skipped")
+        sys.exit(0)
+    SERVER = s3_server.S3()
+    try:
+        sys.exit(rig.main_of(TESTS))
+    finally:
+        SERVER.stop()
