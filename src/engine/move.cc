@@ -500,6 +500,13 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
   return moved;
 }
 
+Result<std::vector<Letter>> Mover::TakeLetters() {
+  BookKeeper books({});
+  Moved moved;
+  TRY(Finish(work_, books, moved));
+  return std::move(moved.letters);
+}
+
 Result<sql::Rows> Mover::Peek(const std::map<std::string, Input>& inputs, const Ref& rows,
                               uint64_t limit, std::stop_token stop) {
   stop_ = stop;

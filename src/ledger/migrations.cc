@@ -76,7 +76,13 @@ CREATE TABLE logs (
 CREATE INDEX logs_of_run ON logs (run, id);
 )sql";
 
-constexpr std::array kMigrations{kVersion1};
+// Runs that other runs start.
+constexpr std::string_view kVersion2 = R"sql(
+ALTER TABLE runs ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+CREATE INDEX runs_of_parent ON runs (parent) WHERE parent <> '';
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2};
 
 Error NewerError(const std::string& path, int64_t found, size_t known) {
   return RejectedError(

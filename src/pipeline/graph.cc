@@ -9,7 +9,6 @@
 #include "spec/field.h"
 
 namespace sluice {
-namespace {
 
 const StepNode* FindStep(const Planning& planning, std::string_view name) {
   for (const StepNode& step : planning.file.steps) {
@@ -42,6 +41,8 @@ Error UnknownStep(const Planning& planning, const std::string& name, const Mark&
   }
   return ConfigError(mark, message + fmt::format("; steps: {}", Join(names, ", ")));
 }
+
+namespace {
 
 Mark MarkOfName(const StepNode& step, std::string_view key, const std::string& name) {
   const Node* node = step.step.Find(key);
@@ -79,6 +80,8 @@ std::vector<std::string> EdgesOf(const Planned& step) {
   std::vector<std::string> edges = step.from;
   edges.insert(edges.end(), step.mentions.begin(), step.mentions.end());
   edges.insert(edges.end(), step.after.begin(), step.after.end());
+  edges.insert(edges.end(), step.values.begin(), step.values.end());
+  for (const auto& [name, wants] : step.looks) edges.push_back(name);
   return edges;
 }
 
@@ -136,6 +139,7 @@ void ConnectSteps(Planning& planning) {
     Resolve(planning, step, step.from, "from");
     Resolve(planning, step, step.after, "after");
     FindMentions(planning, step);
+    FindValues(planning, step);
   }
   Sort(planning);
 }

@@ -47,6 +47,7 @@ Json PipelineKey(const std::string& key) {
   if (key == "max_rejects")
     return Text("Rejected rows, as a number or a share, that fail the run.");
   if (key == "on_row_error") return OneOf("What becomes of a bad row.", {"fail", "reject"});
+  if (key == "output") return Typed("What a run results in: name -> value.", {"object"});
   if (key == "retry")
     return Typed(
         "How often an epoch is tried: a number, or attempts, delay, max_delay, backoff, "
@@ -69,6 +70,10 @@ Json StepKey(const std::string& key) {
   if (key == "from") return Texts("The step or steps it reads; without it the one above.");
   if (key == "after") return Texts("Steps that must be done before.");
   if (key == "on_row_error") return OneOf("What becomes of a bad row.", {"fail", "reject"});
+  if (key == "when") return Text("A condition over {{ }}; where it is false the step is skipped.");
+  if (key == "on_error") return OneOf("What becomes of the run where it fails.", {"fail", "skip"});
+  if (key == "fallback")
+    return Typed("What is read where the extract fails: { extract: … }.", {"object"});
   if (key == "description") return Text("What it is for.");
   if (key == "tags") return Texts("Words to find it by.");
   return Json::object();

@@ -23,12 +23,13 @@ constexpr Reserved kPipeline[] = {
     {"timeout", kScheduler},     {"delivery", kWidth},       {"dead_letters", kChecks},
     {"idempotent_by", kApi},     {"alerts", kScheduler},     {"on_success", kScheduler},
     {"on_failure", kScheduler},  {"on_partial", kScheduler}, {"on_finish", kScheduler},
-    {"on_deadline", kScheduler}, {"output", kWidth},         {"pricing", kSecurity},
-    {"on_error", kWidth},        {"engine", "scale-out"},    {"parallelism", kWidth},
+    {"on_deadline", kScheduler}, {"pricing", kSecurity},     {"engine", "scale-out"},
+    {"parallelism", kWidth},
 };
 constexpr Reserved kStep[] = {
-    {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
-    {"on_error", kWidth}, {"fallback", kWidth}, {"undo", kApi},
+    {"for_each", kWidth},
+    {"deadline", kScheduler},
+    {"undo", kApi},
 };
 constexpr Reserved kSchedule[] = {
     {"start", kScheduler},           {"end", kScheduler},
@@ -53,23 +54,24 @@ constexpr Reserved kConnections[] = {
 };
 constexpr Reserved kNames[] = {
     {"cursor", kDatabases}, {"event", kApi},   {"response", kApi}, {"row", kWidth},
-    {"rows", kWidth},       {"batch", kWidth}, {"file", kWidth},   {"steps", kWidth},
+    {"rows", kWidth},       {"batch", kWidth}, {"file", kWidth},
 };
 
 }  // namespace
 
 const Keys& PipelineKeys() {
-  static const Keys keys{"the pipeline",
-                         {"pipeline", "description", "owner", "tags", "params", "for_each",
-                          "schedule", "epoch", "max_rejects", "retry", "on_row_error", "steps"},
-                         kPipeline};
+  static const Keys keys{
+      "the pipeline",
+      {"pipeline", "description", "owner", "tags", "params", "for_each", "schedule", "epoch",
+       "max_rejects", "retry", "on_row_error", "output", "steps"},
+      kPipeline};
   return keys;
 }
 const Keys& StepKeys() {
-  static const Keys keys{
-      "the step",
-      {"from", "after", "on_row_error", "retry", "timeout", "description", "tags"},
-      kStep};
+  static const Keys keys{"the step",
+                         {"from", "after", "when", "on_error", "on_row_error", "fallback", "retry",
+                          "timeout", "description", "tags"},
+                         kStep};
   return keys;
 }
 const Keys& ScheduleKeys() {

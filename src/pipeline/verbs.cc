@@ -111,6 +111,12 @@ Result<StepInput> InputOf(Planning& planning, const Planned& step) {
         fmt::format("step '{}' is the first and reads nothing; begin with an extract, or say from:",
                     step.node->name));
   }
+  for (const std::string& name : step.from) {
+    if (planning.Step(name).output) continue;
+    return ConfigError(
+        step.node->mark,
+        fmt::format("step '{}' gives no rows that step '{}' could read", name, step.node->name));
+  }
   if (step.from.size() == 1) return *planning.Step(step.from[0]).output;
   return Unite(planning, step);
 }
@@ -120,6 +126,7 @@ Status PlanVerb(Planning& planning, Planned& step) {
   TRY(ReadTries(step));
   step.description = TRY(ReadAbout(step.node->step, "description"));
   step.tags = TRY(ReadTags(step.node->step));
+  if (step.fallen) return PlanFallen(planning, step);
   if (step.node->verb == "extract") {
     TRY(PlanExtract(planning, step));
     step.extract->on_row_error = TRY(RowErrors(planning, step, step.output->endless));
