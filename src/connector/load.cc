@@ -21,7 +21,7 @@ constexpr std::array<std::pair<Mode, std::string_view>, 6> kModes{{
     {Mode::kReplacePartition, "replace_partition"},
 }};
 
-constexpr std::array<std::string_view, 3> kLaterModes{"scd2", "scd3", "view"};
+constexpr std::array<std::string_view, 2> kLaterModes{"scd2", "scd3"};
 
 std::vector<std::string> ModeWords() {
   std::vector<std::string> words;
@@ -44,8 +44,7 @@ Result<Mode> ParseMode(std::string_view word, const Mark& mark) {
   }
   for (std::string_view later : kLaterModes) {
     if (later == word) {
-      return ConfigError(
-          mark, fmt::format("mode '{}' is not built yet: comes with the width of a batch", word));
+      return ConfigError(mark, fmt::format("mode '{}' is not built yet: comes with checks", word));
     }
   }
   const std::vector<std::string> words = ModeWords();
@@ -91,6 +90,7 @@ Status CheckMode(const Load& load) {
 
 Spec<LoadConfig> LoadSpec() {
   std::vector<std::string> modes = ModeWords();
+  modes.emplace_back("view");
   modes.insert(modes.end(), kLaterModes.begin(), kLaterModes.end());
   return Spec<LoadConfig>(
              "load",
@@ -118,6 +118,9 @@ Spec<LoadConfig> LoadSpec() {
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
+      .Whole(&LoadConfig::latest, "latest",
+             "A view beside the table with the newest row of each key: { view, key, order_by }.",
+             "map of view, key, order_by")
       .Reserved("renamed_from", "The lane this load had before its step or pipeline was renamed.",
                 "schema contracts")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
@@ -126,7 +129,6 @@ Spec<LoadConfig> LoadSpec() {
       .Reserved("ignore", "Columns that do not decide whether a row has changed.",
                 "the width of a batch")
       .Reserved("history", "Columns of scd2 and scd3.", "the width of a batch")
-      .Reserved("latest", "A view that keeps the newest row per key.", "the width of a batch")
       .Reserved("version", "Number of the table's version.", "schema contracts")
       .Reserved("batch_size", "Rows per request.", "the width of a batch")
       .Reserved("fresh", "How old the target may become.", "the checks")

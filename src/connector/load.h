@@ -26,6 +26,7 @@ struct LoadConfig {
       partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
+  Node latest;  // { view, key, order_by }
 };
 
 Spec<LoadConfig> LoadSpec();
@@ -47,6 +48,7 @@ struct Load {
                   // comes with the rows that are written. Empty: nothing says it
   std::string format, compression;  // files
   bool provenance = true;
+  std::string latest = {};  // statement that makes the view of `latest`; empty: none
   Mark mark;
 };
 

@@ -123,7 +123,9 @@ Status Course::Learn(const Stage& stage, std::chrono::microseconds took) {
   for (const std::string& step : steps) {
     if (flow == nullptr || !flow->echoes.contains(step)) ended_.insert(step);
   }
-  if (!Wanted() || std::holds_alternative<sluice::Look>(stage)) return Ok();
+  if (!Wanted() || std::holds_alternative<sluice::Look>(stage) ||
+      std::holds_alternative<ChildRun>(stage))
+    return Ok();
   Books books;
   std::map<std::string, Taken> taken;
   Position position;
@@ -160,6 +162,27 @@ Status Course::Learn(const Stage& stage, std::chrono::microseconds took) {
     Define(step, "deleted", "BIGINT", std::to_string(taken[step].deleted));
   }
   return Ok();
+}
+
+void Course::LearnChildren(const ChildRun& child, const std::vector<ChildEnd>& ends,
+                           std::chrono::microseconds took) {
+  std::string status{NameOf(RunStatus::kSucceeded)};
+  Counts counts;
+  for (const ChildEnd& end : ends) {
+    const bool partial = end.status == RunStatus::kPartial || end.rejected > 0;
+    if (end.status == RunStatus::kPartial) status = NameOf(RunStatus::kPartial);
+    partial_ = partial_ || partial;
+    counts.rejected += end.rejected;
+  }
+  ended_.insert(child.step);
+  DefineCounts(child.step, status, counts, took);
+  for (const OutputValue& value : child.output) {
+    if (ends.size() != 1) continue;
+    const auto text = ends[0].output.find(value.name);
+    known_.values[fmt::format("steps.{}.output.{}", child.step, value.name)] = relation::MakeBound(
+        value.type,
+        text == ends[0].output.end() ? std::nullopt : std::optional<std::string>(text->second));
+  }
 }
 
 Status Course::Look(const sluice::Look& look, std::stop_token stop) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/child.h"
 #include "engine/driver.h"
 #include "engine/world.h"
 #include "pipeline/plan.h"
@@ -22,11 +23,14 @@ class Course {  // the run's thread
   // `runs`: this run, and those that it goes on with.
   Course(const Plan& plan, World& world, RunId run, Micros started_at, std::set<RunId> runs);
 
+  const std::set<RunId>& runs() const { return runs_; }
   const Plan& plan() const { return plans_.empty() ? whole_ : *plans_.back(); }
   // The stage as it is to be run now; null: it is skipped.
   Result<const Stage*> At(const std::string& name);
   // A stage has ended well.
   Status Learn(const Stage& stage, std::chrono::microseconds took);
+  void LearnChildren(const ChildRun& child, const std::vector<ChildEnd>& ends,
+                     std::chrono::microseconds took);
   Status Look(const sluice::Look& look, std::stop_token stop);
   // A stage has failed for good: true where the run can do without the step that did.
   Result<bool> DoWithout(const Stage& stage, const Error& error,

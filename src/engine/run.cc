@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <memory>
+#include <thread>
 #include <utility>
 
 #include "base/json_full.h"
@@ -34,6 +36,7 @@ class Runner {
     Status done = Start();
     if (done.ok()) {
       done = Stages();
+      beside_.clear();
       if (done.ok()) done = Output();
       for (const Lease& lease : leases_) (void)world_.ledger.KeepRelease(lease);
     }
@@ -71,7 +74,8 @@ class Runner {
                                                    .revision = plan_.revision,
                                                    .interval = plan_.interval_text,
                                                    .params_json = plan_.params_json,
-                                                   .started_at = outcome_.started_at}));
+                                                   .started_at = outcome_.started_at,
+                                                   .parent = options_.parent}));
     TRY(Leases());
     for (const RunRow& row : interrupted_) {
       killed_.insert(row.id);
@@ -159,6 +163,8 @@ class Runner {
         done = RunFlow(*flow, lease, reading);
       else if (const Action* action = std::get_if<Action>(stage))
         done = RunAction(*action, lease);
+      else if (const ChildRun* child = std::get_if<ChildRun>(stage))
+        done = RunChild(*child);
       else
         done = RunLook(std::get<Look>(*stage));
       if (done.ok()) {
@@ -169,6 +175,34 @@ class Runner {
       world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", NameOf(*stage),
                              "going on without: " + Format(done.error())});
     }
+  }
+
+  Status RunChild(const ChildRun& child) {
+    if (child.wait == ChildRun::Wait::kNotAtAll) {
+      auto options = std::make_shared<RunOptions>(options_);
+      options->observer = nullptr;  // it is told of one thread's steps
+      beside_.emplace_back([this, &child, options] {
+        auto ends = RunChildren(child, plan_.parallelism, outcome_.run, course_->runs(), world_,
+                                *options, stop_);
+        if (ends.ok()) return;
+        world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", child.step,
+                               "not waited for, and failed: " + Format(ends.error())});
+      });
+      course_->LearnChildren(child, {}, {});
+      return Ok();
+    }
+    auto began = world_.clock.Steady();
+    const std::vector<ChildEnd> ends = TRY(RunChildren(child, plan_.parallelism, outcome_.run,
+                                                       course_->runs(), world_, options_, stop_));
+    const auto took = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
+    durations_[child.step] = took;
+    course_->LearnChildren(child, ends, took);
+    for (const ChildEnd& end : ends) {
+      outcome_.notes.push_back(fmt::format("step {}: run {} of {} {}{}", child.step, end.run.value,
+                                           end.pipeline, NameOf(end.status),
+                                           end.before ? ", before this run was interrupted" : ""));
+    }
+    return Ok();
   }
 
   Status RunLook(const Look& look) {
@@ -203,6 +237,9 @@ class Runner {
                                 course_ ? course_->StatusOf(facts.name) : ""});
     }
     if (!course_) return;
+    std::erase_if(outcome_.loads, [&](const LoadOutcome& load) {
+      return course_->StatusOf(load.step) == "skipped";
+    });
     for (std::string& note : course_->Notes()) outcome_.notes.push_back(std::move(note));
   }
 
@@ -258,12 +295,22 @@ class Runner {
       if (!flow.echoes.contains(step)) durations_[step] += took;
     }
     reading = driver.reading();
-    outcome_.loads.insert(outcome_.loads.end(), driver.outcome().loads.begin(),
-                          driver.outcome().loads.end());
+    for (const LoadOutcome& load : driver.outcome().loads) AddLoad(load);
     outcome_.rejected += driver.outcome().letters;
     outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(),
                           driver.outcome().notes.end());
     return done;
+  }
+
+  // A flow that was begun again without one of its steps is told as one.
+  void AddLoad(const LoadOutcome& load) {
+    for (LoadOutcome& known : outcome_.loads) {
+      if (known.step != load.step) continue;
+      known.landed += load.landed;
+      known.already_loaded = known.already_loaded && load.already_loaded;
+      return;
+    }
+    outcome_.loads.push_back(load);
   }
 
   // A statement inside a destination: once per run, in one transaction with its record.
@@ -354,6 +401,7 @@ class Runner {
   Books books_;
   std::map<std::string, Micros> durations_;
   std::map<std::string, std::unique_ptr<Sink>> action_sinks_;
+  std::vector<std::jthread> beside_;  // runs that are not waited for; last: they use the above
 };
 
 }  // namespace

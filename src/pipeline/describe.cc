@@ -99,6 +99,7 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
     if (load.load.step != name) continue;
     text += fmt::format("    {}\n    fingerprint {}\n", LoadLine(flow, load),
                         flow.fingerprints.at(name));
+    if (!load.load.latest.empty()) text += fmt::format("    {}\n", load.load.latest);
   }
   return text + fmt::format("    {}\n", Format(facts->schema));
 }
@@ -117,6 +118,20 @@ std::string FlowText(const Plan& plan, const Flow& flow) {
       text += fmt::format("    ${} = {} ({})\n", bound.name, bound.null ? "NULL" : bound.text,
                           bound.type);
     }
+  }
+  return text;
+}
+
+std::string ChildText(const Plan& plan, const ChildRun& child) {
+  std::string text =
+      fmt::format("run {}: {}{}\n{}", child.step, child.each ? "once per element, " : "",
+                  child.wait == ChildRun::Wait::kForItsEnd ? "and its end is waited for"
+                                                           : "beside what comes after",
+                  OptionalLines(*FactsOf(plan, child.step)));
+  for (const ChildCall& call : child.calls) {
+    text += fmt::format("  pipeline {}", call.pipeline);
+    for (const auto& [name, value] : call.params) text += fmt::format(" {}={}", name, value);
+    text += "\n";
   }
   return text;
 }
@@ -209,6 +224,8 @@ std::string Describe(const Plan& plan) {
       text += FlowText(plan, *flow);
     else if (const auto* action = std::get_if<Action>(&stage))
       text += ActionText(plan, *action);
+    else if (const auto* child = std::get_if<ChildRun>(&stage))
+      text += ChildText(plan, *child);
     else
       text += LookText(plan, std::get<Look>(stage));
   }
@@ -255,6 +272,13 @@ std::string DescribeJson(const Plan& plan) {
     if (const auto* look = std::get_if<Look>(&stage)) {
       json["stages"].push_back(
           {{"kind", "look"}, {"step", look->step}, {"steps", look->flow.steps}});
+      continue;
+    }
+    if (const auto* child = std::get_if<ChildRun>(&stage)) {
+      Json calls = Json::array();
+      for (const ChildCall& call : child->calls)
+        calls.push_back({{"pipeline", call.pipeline}, {"params", call.params}});
+      json["stages"].push_back({{"kind", "run"}, {"step", child->step}, {"calls", calls}});
       continue;
     }
     const Action& action = std::get<Action>(stage);

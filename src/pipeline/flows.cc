@@ -12,7 +12,7 @@
 namespace sluice {
 
 std::vector<std::string> DataEdges(const Planned& step) {
-  if (step.IsAction()) return {};
+  if (step.IsAction() || step.IsRun() || step.action) return {};
   std::vector<std::string> edges = step.from;
   edges.insert(edges.end(), step.mentions.begin(), step.mentions.end());
   return edges;
@@ -22,7 +22,7 @@ std::vector<std::string> NeedsOf(const Planned& step) {
   std::vector<std::string> needs = step.mentions;
   needs.insert(needs.end(), step.after.begin(), step.after.end());
   const bool said = step.node->step.Find("from") != nullptr;
-  const bool reads = !step.IsAction() && step.node->verb != "run";
+  const bool reads = !step.IsAction() && !step.IsRun();
   if (said || reads) needs.insert(needs.end(), step.from.begin(), step.from.end());
   return needs;
 }
@@ -129,6 +129,19 @@ std::vector<std::string> Upstream(const Planning& planning, const std::string& s
 
 namespace {
 
+void CheckDelivery(Planning& planning, const Flow& flow) {
+  const Node* node = planning.file.node.Find("delivery");
+  if (node == nullptr) return;
+  for (const PlannedSink& sink : flow.sinks) {
+    if (sink.capabilities.atomicity == Atomicity::kRecorded) continue;
+    planning.errors.push_back(ConfigError(
+        node->mark,
+        fmt::format("delivery: exactly_once cannot be had of '{}': it keeps no record of "
+                    "what was loaded beside the rows",
+                    sink.name)));
+  }
+}
+
 // The rows of a step, computed for {{ }}: only what is above it.
 Look BuildLook(Planning& planning, const Group& group) {
   Look look{.step = group.look->first, .wants = group.look->second, .flow = {}, .tries = {}};
@@ -188,6 +201,7 @@ void AddFlow(Planning& planning, const Group& group) {
   }
   flow.tries = TriesOf(planning, group.members);
   CheckTargets(planning, flow);
+  CheckDelivery(planning, flow);
   Publish(flow, planning.plan);
   Identify(planning, flow);
   planning.plan.stages.emplace_back(std::move(flow));
@@ -200,7 +214,7 @@ void BuildStages(Planning& planning) {
   for (const Group& group : GroupSteps(planning)) {
     if (IsGone(planning, group)) continue;
     const Planned& first = planning.Step(group.members.front());
-    if (endless != nullptr && (first.action || group.look)) {
+    if (endless != nullptr && (first.action || first.child || group.look)) {
       planning.errors.push_back(ConfigError(
           first.node->mark,
           fmt::format("step '{}' comes after a flow that has no end; it would never run",
@@ -211,6 +225,8 @@ void BuildStages(Planning& planning) {
       planning.plan.stages.emplace_back(BuildLook(planning, group));
     else if (first.action)
       AddAction(planning, group);
+    else if (first.child)
+      planning.plan.stages.emplace_back(*first.child);
     else
       AddFlow(planning, group);
     if (planning.plan.stages.size() == before) continue;

@@ -69,7 +69,7 @@ class Grouping {
   void Gates(const std::string& name, std::set<std::string>& seen, std::set<std::string>& gates) {
     if (!seen.insert(name).second) return;
     const Planned& step = planning_.Step(name);
-    if (step.gated) gates.insert(name);
+    if (step.gated || step.IsRun()) gates.insert(name);
     for (const std::string& edge : NeedsOf(step)) Gates(edge, seen, gates);
   }
 
@@ -125,6 +125,8 @@ class Grouping {
   bool OnlyLookedAt(const Group& group) const {
     std::set<std::string> looked;
     for (const auto& [name, step] : planning_.steps) {
+      if (step.action && step.node->verb == "load")
+        looked.insert(step.from.begin(), step.from.end());
       for (const auto& [other, wants] : step.looks) {
         for (const std::string& above : Upstream(planning_, other)) looked.insert(above);
       }
@@ -168,7 +170,7 @@ class Grouping {
       for (const auto& [other, wants] : step.looks) {
         if (look_.at(other) != at) group.before.insert(look_.at(other));
       }
-      if (step.IsAction()) OrderAction(at, step);
+      if (step.action || step.IsRun()) OrderAction(at, step);
     }
     for (const std::string& gate : group.gates) {
       if (owner_.at(gate) != at) group.before.insert(owner_.at(gate));
@@ -190,7 +192,10 @@ class Grouping {
   }
 
   void OrderAction(size_t at, const Planned& step) {
-    for (const std::string& name : step.from) groups_[at].before.insert(owner_.at(name));
+    for (const std::string& name : step.from) {
+      const size_t owner = owner_.at(name);  // rows that it hands on wait for it
+      if (!groups_[owner].gates.contains(step.node->name)) groups_[at].before.insert(owner);
+    }
     for (const auto& [name, other] : planning_.steps) {
       const bool same_place = other.sink && step.sink && other.sink->key == step.sink->key;
       if (same_place && other.position < step.position && owner_.at(name) != at)

@@ -185,8 +185,10 @@ Status PlanLoad(Planning& planning, Planned& step) {
     return ConfigError(into->mark, fmt::format("'{}' cannot be written: {} is no sink",
                                                endpoint.name, endpoint.connector->type));
   }
+  if (const Node* mode = written.Find("mode"); mode != nullptr && mode->scalar == "view")
+    return PlanView(planning, step, endpoint);
   const SpecFacts facts = LoadSpec().facts();
-  const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode"}));
+  const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode", "latest"}));
   if (const Node* mode = body.Find("mode"))
     TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
   const LoadConfig config = TRY(LoadSpec().Bind(body));
@@ -214,6 +216,8 @@ Status PlanLoad(Planning& planning, Planned& step) {
   }
   for (const NamedWritten& term : config.partition)
     load.partition.push_back(TRY(ReadTerm(planning, term, load.schema)));
+
+  load.latest = TRY(LatestView(planning, config, load));
 
   PlannedSink sink{
       .key = endpoint.connector->sink_key(endpoint.connection, config, planning.project.folder),

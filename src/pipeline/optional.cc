@@ -289,6 +289,7 @@ Result<SourceShape> ShapeOf(Planning& planning, Planned& step, const ExtractRequ
                     .error()
                     .While(fmt::format("reading the columns of step '{}'", step.node->name))
                     .At(step.node->mark);
+  if (auto made = ShapeFromLoads(planning, step); made.ok()) return made;
   if (!step.optional && step.skip != Skip::kHollow) return error;
   SourceShape guess{.schema = DeclaredColumns(request.config),
                     .guessed = {},

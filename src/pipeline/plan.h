@@ -22,6 +22,8 @@
 
 namespace sluice {
 
+struct Plan;
+
 struct Warning {
   Mark mark;
   std::string text;
@@ -114,7 +116,33 @@ struct Look {
   Tries tries;
 };
 
-using Stage = std::variant<Flow, Action, Look>;
+// One value of the pipeline's `output`.
+struct OutputValue {
+  std::string name;
+  Mark mark;
+  std::string type;                 // DuckDB's
+  std::optional<std::string> text;  // nullopt: NULL, or not known before the run has ended
+};
+
+// One run of another pipeline. `plan` makes its plan, when its turn has come.
+struct ChildCall {
+  std::string pipeline;
+  std::map<std::string, std::string> params;
+  std::string text;  // of its file
+  std::function<Result<Plan>()> plan;
+};
+
+struct ChildRun {
+  enum class Wait : uint8_t { kForItsEnd, kNotAtAll };
+  std::string step;
+  Mark mark;
+  Wait wait = Wait::kForItsEnd;
+  std::vector<ChildCall> calls;     // one, or one per element of for_each
+  std::vector<OutputValue> output;  // of the pipeline that it runs, where that is one
+  bool each = false;                // for_each; its elements may not be known yet
+};
+
+using Stage = std::variant<Flow, Action, Look, ChildRun>;
 const std::string& NameOf(const Stage& stage);  // unique in the plan, whatever is skipped
 
 // A step that does nothing in this run, as far as is known.
@@ -140,14 +168,6 @@ struct StepFacts {
   std::string on_error;                // "skip", "fallback", empty: fail
 };
 
-// One value of the pipeline's `output`.
-struct OutputValue {
-  std::string name;
-  Mark mark;
-  std::string type;                 // DuckDB's
-  std::optional<std::string> text;  // nullopt: NULL, or not known before the run has ended
-};
-
 struct Plan {
   std::string project, pipeline, revision;  // revision: hash of the file and all it refers to
   std::string folder, environment;
@@ -162,6 +182,7 @@ struct Plan {
   std::set<std::string> late;              // stages that wait for values of others
   std::map<std::string, Error> unreached;  // optional extracts that could not be asked
   std::vector<OutputValue> output;
+  int parallelism = 1;  // runs of one for_each step at once
   std::vector<Warning> warnings;
   RetryPolicy retry;
   Limits epoch;                             // from `epoch:`; 0: the driver's own choice
@@ -177,8 +198,12 @@ struct PlanRequest {
   std::map<std::string, std::string> params;    // --param k=v
   std::map<std::string, std::string> settings;  // --set key=value
   Micros now{0};
-  bool preview = false;  // rows that no load takes are fine
-  Progress known;        // what the run knows already
+  bool preview = false;              // rows that no load takes are fine
+  Progress known;                    // what the run knows already
+  std::vector<std::string> callers;  // the pipelines whose runs lead to this one
+  // As `pinned`, of any pipeline.
+  std::function<Result<std::optional<Schema>>(const std::string& pipeline, const std::string& step)>
+      pinned_of;
   // Types pinned by earlier runs, by step.
   std::function<Result<std::optional<Schema>>(const std::string& step)> pinned;
 };

@@ -97,6 +97,15 @@ void TellSteps(Planning& planning) {
   }
 }
 
+// A child with other params is other work: it has lanes of its own.
+std::string ParamsText(const PlanRequest& request) {
+  std::string text;
+  if (request.callers.empty()) return text;
+  for (const auto& [name, value] : request.params)
+    text += fmt::format("{}{}={}", text.empty() ? " (" : ", ", name, value);
+  return text.empty() ? text : text + ")";
+}
+
 void TellInterval(Planning& planning) {
   Plan& plan = planning.plan;
   if (planning.values.used_interval()) {
@@ -106,7 +115,7 @@ void TellInterval(Planning& planning) {
     return;
   }
   plan.interval_text = "stream";
-  if (planning.request.date) {
+  if (planning.request.date && planning.request.callers.empty()) {
     planning.Warn(planning.file.node.mark,
                   "--date changes nothing: no step uses ds or the interval");
   }
@@ -115,6 +124,8 @@ void TellInterval(Planning& planning) {
 // Hash of the pipeline and of all it refers to.
 std::string Revision(const Planning& planning) {
   std::string text = planning.file.text + TextOf(planning.file.each);
+  for (const auto& [path, piece] : planning.file.pieces) text += "\x1f" + path + "\x1f" + piece;
+  for (const Macro& macro : planning.project.macros) text += "\x1f" + macro.statement;
   for (const auto& [path, sql] : planning.values.files_read()) text += "\x1f" + path + "\x1f" + sql;
   return Fingerprint(text);
 }
@@ -211,7 +222,8 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
   Template values(std::move(settled->scope), **session, parser, context.files, project.folder);
 
   DeclareRun(request.known, values);
-  auto whole = WithLookedUpTables(project, file);
+  auto whole = WithSelectsInside(project, parser, file);
+  if (whole.ok()) whole = WithLookedUpTables(project, *whole);
   if (whole.ok()) whole = WithFallbacks(request.known, std::move(*whole));
   if (!whole.ok()) return fail(std::move(whole).error());
   Planning planning{.project = project,
@@ -250,6 +262,7 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
   }
   TellSteps(planning);
   TellInterval(planning);
+  plan.interval_text += ParamsText(request);
   plan.revision = Revision(planning);
   KeepGround(plan, {project, file, request, connectors, verbs, context});
   return plan;

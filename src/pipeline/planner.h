@@ -39,6 +39,7 @@ struct Planned {
   std::optional<LoadConfig> load_config;
   std::optional<PlannedSink> sink;  // of a load or an action
   std::optional<Action> action;
+  std::optional<ChildRun> child;
   std::optional<RetryPolicy> retry;  // its own
   std::optional<Micros> timeout;     // of one try
   std::string description;
@@ -46,6 +47,7 @@ struct Planned {
   bool strict = false;   // a row that it refuses fails the run
   std::string identity;  // what else than its relation a fingerprint covers
 
+  bool IsRun() const { return node->verb == "run"; }
   bool IsAction() const { return node->verb == "sql" && node->body.Find("in") != nullptr; }
 };
 
@@ -122,10 +124,26 @@ Result<SourceShape> ShapeOf(Planning& planning, Planned& step, const ExtractRequ
                             Source& source);
 Status CheckFallback(Planning& planning, Planned& step);
 
+// endpoints.cc: the connector behind a name in `from`, `into` or `in`.
+struct Endpoint {
+  std::string name;
+  const Connector* connector = nullptr;
+  const Node* connection = nullptr;  // null: built in
+};
+
+// relations.cc: `sql` with `in` that is a SELECT, and loads of mode view.
+Result<PipelineFile> WithSelectsInside(const Project& project, sql::Parser& parser,
+                                       PipelineFile file);
+Result<SourceShape> ShapeFromLoads(Planning& planning, const Planned& step);
+Status PlanView(Planning& planning, Planned& step, const Endpoint& endpoint);
+Result<std::string> LatestView(Planning& planning, const LoadConfig& config, const Load& load);
+
 // values.cc: values of steps in {{ }}, and the pipeline's output.
 void FindValues(Planning& planning, Planned& step);
 void DeclareValues(Planning& planning, const std::string& step);
 void DeclareRun(const Progress& known, Template& values);
+// The names that steps of a file have, with the types that can be told without planning them.
+void AwaitAll(const PipelineFile& file, Template& values);
 Result<std::vector<OutputValue>> ReadOutput(const PipelineFile& file, const Progress& known,
                                             Template& values);
 
@@ -135,12 +153,6 @@ const StepNode* FindStep(const Planning& planning, std::string_view name);
 Error UnknownStep(const Planning& planning, const std::string& name, const Mark& mark);
 LowerContext ContextOf(Planning& planning, const Planned& step);
 
-// endpoints.cc: the connector behind a name in `from`, `into` or `in`.
-struct Endpoint {
-  std::string name;
-  const Connector* connector = nullptr;
-  const Node* connection = nullptr;  // null: built in
-};
 Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name);
 // Keys of another kind of connector are errors that say whose they are.
 Status CheckEndpointKeys(const Node& body, const Endpoint& endpoint,
@@ -156,6 +168,7 @@ Status PlanExtract(Planning& planning, Planned& step);  // extracts.cc
 Status PlanVerb(Planning& planning, Planned& step);     // verbs.cc
 Status PlanLoad(Planning& planning, Planned& step);     // loads.cc
 Status PlanAction(Planning& planning, Planned& step);   // actions.cc
+Status PlanRun(Planning& planning, Planned& step);      // children.cc
 Result<StepInput> InputOf(Planning& planning,
                           const Planned& step);  // verbs.cc: `from` as one input
 

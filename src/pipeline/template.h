@@ -58,6 +58,12 @@ class Template {  // one thread
   // The awaited names that were used since the last call.
   std::set<std::string> TakeAwaited() { return std::exchange(awaited_used_, {}); }
 
+  const Scope& scope() const { return scope_; }
+  void Restore(Scope scope) {
+    scope_ = std::move(scope);
+    evaluated_.clear();
+  }
+
   bool used_interval() const { return used_interval_; }
   void use_interval() { used_interval_ = true; }
   // The texts of the files that were read, by path.

@@ -62,17 +62,17 @@ class Finder {  // of the values that one step uses
 };
 
 // The values that a step has when it has ended, besides its row: name and type.
-std::vector<std::pair<std::string, std::string>> ValuesOf(const Planned& step) {
+std::vector<std::pair<std::string, std::string>> ValuesOf(const StepNode& step) {
   std::vector<std::pair<std::string, std::string>> values{{"status", "VARCHAR"},
                                                           {"rows_in", "BIGINT"},
                                                           {"rows_out", "BIGINT"},
                                                           {"rejected", "BIGINT"},
                                                           {"duration_ms", "BIGINT"}};
-  if (step.node->verb == "load") {
+  if (step.verb == "load") {
     for (const char* name : {"inserted", "updated", "unchanged", "touched", "deleted"})
       values.emplace_back(name, "BIGINT");
   }
-  if (step.node->verb == "extract") values.emplace_back("cursor", "VARCHAR");
+  if (step.verb == "extract") values.emplace_back("cursor", "VARCHAR");
   return values;
 }
 
@@ -84,6 +84,25 @@ void FindValues(Planning& planning, Planned& step) {
   for (const auto& [key, value] : step.node->step.map) {
     if (key.scalar != step.node->verb) finder.Walk(value);
   }
+  const Node* each = step.node->step.Find("for_each");
+  if (each == nullptr) return;
+  if (!step.IsRun()) {
+    return planning.Fail(
+        step, ConfigError(each->mark, fmt::format("'for_each' on {}: a step-level for_each is "
+                                                  "for run; rows go through {} as they are",
+                                                  step.node->verb, step.node->verb)));
+  }
+  if (each->IsList()) return;
+  if (!each->IsScalar())
+    return planning.Fail(step, WrongShape(*each, "for_each", "a step or a list"));
+  const StepNode* found = FindStep(planning, each->scalar);
+  if (found == nullptr) return planning.Fail(step, UnknownStep(planning, each->scalar, each->mark));
+  if (!step.looks.empty()) {
+    return planning.Fail(step, ConfigError(each->mark,
+                                           "a row of another step beside for_each: put it into the "
+                                           "rows that for_each goes over"));
+  }
+  step.looks[found->name] = Look::Wants::kRows;
 }
 
 void DeclareValues(Planning& planning, const std::string& name) {
@@ -96,10 +115,20 @@ void DeclareValues(Planning& planning, const std::string& name) {
     else
       planning.values.Define(full, known->second);
   };
-  for (const auto& [value, type] : ValuesOf(step)) declare(value, type);
+  for (const auto& [value, type] : ValuesOf(*step.node)) declare(value, type);
+  if (step.child) {
+    for (const OutputValue& value : step.child->output) declare("output." + value.name, value.type);
+  }
   if (!step.output) return;
   for (const Column& column : Visible(step.output->rows->schema))
     declare("row." + column.name, column.type);
+}
+
+void AwaitAll(const PipelineFile& file, Template& values) {
+  for (const StepNode& step : file.steps) {
+    for (const auto& [value, type] : ValuesOf(step))
+      values.Await(fmt::format("{}.{}.{}", kSteps, step.name, value), type);
+  }
 }
 
 void DeclareRun(const Progress& known, Template& values) {

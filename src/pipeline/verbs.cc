@@ -137,6 +137,7 @@ Status PlanVerb(Planning& planning, Planned& step) {
     return PlanLoad(planning, step);
   }
   if (step.IsAction()) return PlanAction(planning, step);
+  if (step.IsRun()) return PlanRun(planning, step);
   const Verb* verb = Find(planning.verbs, step.node->verb);
   if (verb == nullptr)
     return InternalError(fmt::format("the verb '{}' is not registered", step.node->verb));
@@ -148,6 +149,12 @@ Status PlanVerb(Planning& planning, Planned& step) {
                          fmt::format("step '{}' runs a statement and gives no rows", name));
     }
     inputs.push_back(*planning.Step(name).output);
+  }
+  // In a piece its steps are called as they are written there.
+  for (StepInput& input : inputs) {
+    for (const auto& [local, name] : step.node->local) {
+      if (name == input.step) input.step = local;
+    }
   }
   TRY(CheckInputs(step, *verb, inputs));
   const bool endless =

@@ -74,7 +74,10 @@ Result<std::vector<Landed>> DuckdbLanding::PublishStaged(std::stop_token stop) {
 Result<uint64_t> DuckdbLanding::Run(const std::string& statement,
                                     const std::vector<sql::Bound>& bound, std::stop_token stop) {
   constexpr std::string_view kTransaction = "SELECT txid_current()";
-  TRY(session_->Execute(fmt::format("USE {}.main", QuoteIdentifier(file_.alias()))));
+  // The file first; macros of the project are in memory.
+  TRY(session_->Execute(
+      "SET search_path = " +
+      QuoteLiteral(fmt::format("{}.main,memory.main", QuoteIdentifier(file_.alias())))));
   const int64_t before = TRY(QueryNumber(*session_, kTransaction));
   const uint64_t changed = TRY(session_->Execute(statement, bound, std::move(stop)));
   if (TRY(QueryNumber(*session_, kTransaction)) != before) {
