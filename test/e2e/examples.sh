@@ -134,7 +134,7 @@ d3_transforms() {
   has "rows of the function" "$said" '"name":"initials","verb":"function","rows_in":2,"rows_out":2'
   equal "by a function" "$(rows enriched customer_id,initial,score)" $'10,G,2\n11,S,1'
   printf 'def initial(row):\n    raise SystemExit(3)\n' >functions/initial.py
-  run 3 enriched
+  run 3 enriched --again
   has "not required" "$said" "step initials was skipped"
   equal "without it" "$(rows enriched customer_id,initial,score)" $'10,,2\n11,,1'
 }
