@@ -50,10 +50,16 @@ Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string&
 
 }  // namespace
 
+std::vector<std::string> CommonExtractKeys() {
+  return {"from", "columns", "select", "renamed_from"};
+}
+
 Spec<ExtractConfig> ExtractSpec() {
   Spec<ExtractConfig> spec("extract", "Reads rows from a source.");
   spec.Text(&ExtractConfig::from, "from", "A connection, or file, inline, generator.",
             Need::kRequired)
+      .Text(&ExtractConfig::renamed_from, "renamed_from",
+            "What this step was called before: it reads on from there; `none`: it is another one.")
       .Names(&ExtractConfig::columns, "columns",
              "Names and types of the columns; without it they are inferred once.", Slot::kText,
              "map of name to type")

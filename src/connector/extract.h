@@ -27,6 +27,7 @@ struct ExtractConfig {
   std::vector<NamedWritten> columns;  // name -> type; empty: inferred
   std::vector<Written> select;        // names; empty: all
   std::optional<IncrementalConfig> incremental;
+  std::string renamed_from;
   // files
   std::vector<Written> path;  // globs
   std::string format = "auto";
@@ -52,6 +53,7 @@ struct ExtractConfig {
 };
 
 Spec<ExtractConfig> ExtractSpec();
+std::vector<std::string> CommonExtractKeys();  // of every source
 
 // Everything a source needs to know besides its connection.
 struct ExtractRequest {

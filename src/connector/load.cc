@@ -88,6 +88,8 @@ Status CheckMode(const Load& load) {
   return Ok();
 }
 
+std::vector<std::string> CommonLoadKeys() { return {"into", "mode", "renamed_from"}; }
+
 Spec<LoadConfig> LoadSpec() {
   std::vector<std::string> modes = ModeWords();
   modes.emplace_back("view");
@@ -121,8 +123,10 @@ Spec<LoadConfig> LoadSpec() {
       .Whole(&LoadConfig::latest, "latest",
              "A view beside the table with the newest row of each key: { view, key, order_by }.",
              "map of view, key, order_by")
-      .Reserved("renamed_from", "The lane this load had before its step or pipeline was renamed.",
-                "schema contracts")
+      .Text(
+          &LoadConfig::renamed_from, "renamed_from",
+          "What this step was called when it loaded before, `step` or `pipeline.step`: it goes on "
+          "from there; `none`: it is another one.")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
       .Reserved("compare", "Which columns decide whether a row has changed.",
                 "the width of a batch")

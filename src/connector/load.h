@@ -27,9 +27,11 @@ struct LoadConfig {
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
   Node latest;  // { view, key, order_by }
+  std::string renamed_from;
 };
 
 Spec<LoadConfig> LoadSpec();
+std::vector<std::string> CommonLoadKeys();  // of every destination
 
 struct PartitionTerm {
   std::string column;               // a column of the target, or an expression over its columns

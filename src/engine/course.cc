@@ -129,7 +129,7 @@ Status Course::Learn(const Stage& stage, std::chrono::microseconds took) {
   Books books;
   std::map<std::string, Taken> taken;
   Position position;
-  const Lane lane = LaneOf(whole_, name);
+  const Lane lane = LaneOf(whole_, stage);
   if (const auto last = TRY(world_.ledger.Last(lane))) position = last->position;
   bool ended = false;
   for (const EpochRecord& record : TRY(world_.ledger.Epochs(lane, runs_))) {

@@ -46,15 +46,20 @@ std::map<std::string, Taken> TakenOf(const std::map<std::string, Landed>& landed
   return taken;
 }
 
-Lane LaneOf(const Plan& plan, const std::string& flow) {
-  return {plan.project, plan.pipeline, flow, plan.interval_text};
+Lane LaneOf(const Plan& plan, const Flow& flow) {
+  return {plan.project, flow.lane_pipeline, flow.lane_name, plan.interval_text};
+}
+
+Lane LaneOf(const Plan& plan, const Stage& stage) {
+  if (const Flow* flow = std::get_if<Flow>(&stage)) return LaneOf(plan, *flow);
+  return {plan.project, plan.pipeline, NameOf(stage), plan.interval_text};
 }
 
 Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world,
                const RunOptions& options)
     : plan_(plan),
       flow_(flow),
-      lane_(LaneOf(plan, flow.id)),
+      lane_(LaneOf(plan, flow)),
       run_(run),
       lease_(std::move(lease)),
       world_(world),

@@ -80,6 +80,7 @@ class Driver {
   Status Decide(Landing& landing, const EpochRecord& record);
   Status Settle(const EpochRecord& record);
   Status ResumePositions();
+  Status AdoptPositions();
   Position KeptPosition(const Epoch& epoch) const;
   Status Prune(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
@@ -111,6 +112,7 @@ class Driver {
   std::vector<EpochId> take_back_;   // --again: epochs whose rows the first epoch takes away
   bool again_pending_ = false;
   bool ended_ = false;
+  bool appenders_noted_ = false;
   uint64_t epochs_in_lane_ = 0;  // of this run
   uint64_t ranges_already_loaded_ = 0;
   std::map<std::string, Range> reading_;
@@ -118,7 +120,8 @@ class Driver {
   FlowOutcome outcome_;
 };
 
-Lane LaneOf(const Plan& plan, const std::string& flow);
+Lane LaneOf(const Plan& plan, const Flow& flow);
+Lane LaneOf(const Plan& plan, const Stage& stage);
 std::map<std::string, Taken> TakenOf(const std::map<std::string, Landed>& landed);
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "engine/driver.h"
+#include "engine/renamed.h"
 
 namespace sluice {
 
@@ -59,6 +60,8 @@ Status Driver::Decide(Landing& landing, const EpochRecord& record) {
 
 Status Driver::Settle(const EpochRecord& record) {
   TRY(world_.ledger.NoteSettled(record, flow_.sinks.at(0).name));
+  if (!appenders_noted_) TRY(NoteAppenders(plan_, flow_, world_.ledger));
+  appenders_noted_ = true;
   Tell(Milestone::kNoted);
   for (const auto& [step, range] : record.ranges) {
     auto source = sources_.find(step);

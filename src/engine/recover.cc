@@ -9,8 +9,22 @@ namespace sluice {
 
 namespace {
 
-std::string StatePath(const World& world, const Plan& plan) {
-  return world.store + "/state/" + plan.pipeline + ".duckdb";
+std::string StatePath(const World& world, const Lane& lane) {
+  return world.store + "/state/" + lane.pipeline + ".duckdb";
+}
+
+// Moves what is known of one step to another.
+template <class Value>
+void Rename(std::map<std::string, Value>& all, const std::string& from, const std::string& to) {
+  const std::string prefix = PartitionKey(from, "");
+  std::vector<std::pair<std::string, Value>> found;
+  for (const auto& [key, value] : all) {
+    if (StartsWith(key, prefix)) found.emplace_back(key.substr(prefix.size()), value);
+  }
+  for (auto& [partition, value] : found) {
+    all.erase(PartitionKey(from, partition));
+    all.insert_or_assign(PartitionKey(to, partition), std::move(value));
+  }
 }
 
 }  // namespace
@@ -43,7 +57,7 @@ Status Driver::OpenEnds(std::stop_token stop) {
   if (!flow_.keyed_step.empty()) {
     TRY(world_.files.MakeFolders(world_.store + "/state"));
     state_ =
-        TRY(StateStore::Open(world_.database, StatePath(world_, plan_), lane_, flow_.keyed_step));
+        TRY(StateStore::Open(world_.database, StatePath(world_, lane_), lane_, flow_.keyed_step));
     std::optional<Micros> idle;
     if (flow_.endless) idle = flow_.extracts.at(0).request.config.idle_after;
     watermarks_.emplace(idle);
@@ -88,7 +102,7 @@ Result<Start> Driver::AskAndSweep() {
         fmt::format("'{}' knows epoch {} of {}, but the state file {} knows epoch {}: it was "
                     "deleted or is older. Nothing was loaded. Put the file back, or start "
                     "over with: sluice run {} --again",
-                    flow_.sinks[0].name, decided, flow_.id, StatePath(world_, plan_),
+                    flow_.sinks[0].name, decided, flow_.id, StatePath(world_, lane_),
                     state_->last().value, plan_.pipeline));
   }
   for (PlacedSink& placed : sinks_)
@@ -101,7 +115,7 @@ Result<Start> Driver::AskAndSweep() {
       return RejectedError(
           fmt::format("the state file {}: {}. Nothing was loaded. Put the file back, or start over "
                       "with: sluice run {} --again",
-                      StatePath(world_, plan_), whole.error().message, plan_.pipeline));
+                      StatePath(world_, lane_), whole.error().message, plan_.pipeline));
     }
   }
   if (start == Start::kSettleFirst) TRY(Settle(*last_));
@@ -147,7 +161,32 @@ Result<Start> Driver::Open(std::stop_token stop) {
   return start;
 }
 
+// A cursor goes by the name of its step: where that is gone, the user says who has taken over.
+Status Driver::AdoptPositions() {
+  std::set<std::string> gone;
+  for (const auto& [key, at] : last_->position) gone.insert(key.substr(0, key.find('\x1f')));
+  for (const PlannedExtract& extract : flow_.extracts) gone.erase(extract.step);
+  for (const PlannedExtract& extract : flow_.extracts) {
+    const std::string& former = extract.request.config.renamed_from;
+    const bool known = !PositionOf(last_->position, extract.step).empty();
+    if (known || gone.empty() || former == "none") continue;
+    if (former.empty()) {
+      return ConfigError(
+          extract.request.config.mark,
+          fmt::format(
+              "nothing says from where step '{}' reads on; '{}', which is gone, was read "
+              "until epoch {} of {}: if it was renamed, write renamed_from: {} in this "
+              "extract; if it is another one, to be read from its start, renamed_from: none",
+              extract.step, *gone.begin(), last_->epoch.value, flow_.id, *gone.begin()));
+    }
+    Rename(last_->position, former, extract.step);
+    Rename(last_->watermarks, former, extract.step);
+  }
+  return Ok();
+}
+
 Status Driver::ResumePositions() {
+  TRY(AdoptPositions());
   for (const PlannedExtract& extract : flow_.extracts) {
     const Position resumed =
         TRY(sources_.at(extract.step)->Resume(PositionOf(last_->position, extract.step), loaded_));

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/course.h"
 #include "engine/deadline.h"
+#include "engine/renamed.h"
 #include "pipeline/output.h"
 
 namespace sluice {
@@ -38,7 +39,7 @@ class Runner {
       done = Stages();
       beside_.clear();
       if (done.ok()) done = Output();
-      for (const Lease& lease : leases_) (void)world_.ledger.KeepRelease(lease);
+      (void)world_.ledger.KeepRelease(leases_);
     }
     outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     TellSteps();
@@ -59,6 +60,7 @@ class Runner {
 
  private:
   Status Start() {
+    TRY(RefuseRenamed(plan_, world_));
     // Those that were killed since the last one that came to an end.
     RunFilter all{.pipeline = plan_.pipeline, .status = "", .limit = 1000, .parent = {}};
     bool chain = true;
@@ -98,10 +100,11 @@ class Runner {
 
   // One run at a time per lane; only then is an unfinished run known to be dead.
   Status Leases() {
+    std::vector<std::string> lanes;
     for (const auto& stage : plan_.stages) {
-      leases_.push_back(
-          TRY(world_.ledger.KeepLease(LaneOf(plan_, NameOf(stage)).Key(), outcome_.run)));
+      lanes.push_back(LaneOf(plan_, stage).Key());
     }
+    leases_ = TRY(world_.ledger.KeepLeases(lanes, outcome_.run));
     return Ok();
   }
 
@@ -316,7 +319,7 @@ class Runner {
   // A statement inside a destination: once per run, in one transaction with its record.
   Status RunAction(const Action& action, const Lease& lease) {
     auto began = world_.clock.Steady();
-    Lane lane = LaneOf(plan_, action.step);
+    Lane lane = LaneOf(plan_, Stage(action));
     ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                              world_.secrets};
     Status done = Retrying(action.step, action.tries, [&](std::stop_token stop) -> Status {

@@ -42,6 +42,8 @@ struct World {
   std::string folder;          // of the project
   std::string store;           // where ledger and state files are: "<folder>/.sluice"
   Secrets* secrets = nullptr;  // null: connections hold no references
+  // Whether the project has a pipeline of that name; empty: there is no project.
+  std::function<bool(const std::string&)> has_pipeline = {};
 };
 
 struct RunOptions {

@@ -95,6 +95,9 @@ RunReport Scene::Run(const RunSpec& spec) {
   if (!plan.ok()) return refuse(plan.error());
   report.plan = Describe(*plan);
   World world{*files_, clock, **database, **ledger, folder_, store, secrets.get()};
+  world.has_pipeline = [&](const std::string& name) {
+    return HasPipeline(*files_, *project, name);
+  };
   RunOutcome outcome = RunPlan(*plan, world, options, {});
   report.exit = ExitCode(outcome);
   report.json = ToJson(*plan, outcome);

@@ -60,35 +60,44 @@ Result<Schema> ColumnsFromJson(const std::string& text, const std::string& path)
 
 }  // namespace
 
-Result<Lease> LedgerStore::KeepLease(const std::string& resource, RunId run) {
-  Lease lease{.fence = {}, .resource = resource};
+Result<std::vector<Lease>> LedgerStore::KeepLeases(const std::vector<std::string>& resources,
+                                                   RunId run) {
+  std::vector<Lease> leases;
   TRY(writer_.Keep([&](sqlite::Connection& connection) -> Status {
-    const Holder holder = TRY(HolderOf(connection, resource));
-    if (holder.held && Lives(holder.process)) {
-      return TransientError(fmt::format(
-          "'{}' is in use by run {} of process {}: wait for it to end, or stop that process",
-          resource, holder.run.value, holder.process.pid));
-    }
-    if (holder.held) TRY(CloseRunOfTheDead(connection, holder));
-    // Rises by more than one: with the clock (in milliseconds), so that it also rises over a ledger
-    // that was lost, or over that of another machine. The destinations remember the highest they
-    // saw.
-    TRY(connection.Execute(
-        "INSERT OR REPLACE INTO leases (resource, fence, held, run, pid, process)"
-        " VALUES (?1, max(?2 + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)), 1, "
-        "?3, ?4, ?5)",
-        resource, holder.fence, run.value, process_.pid, process_.birth));
-    lease.fence = FenceId{TRY(HolderOf(connection, resource)).fence};
+    for (const std::string& resource : resources)
+      leases.push_back(TRY(TakeLease(connection, resource, run)));
     return Ok();
   }));
-  return lease;
+  return leases;
 }
 
-Status LedgerStore::KeepRelease(const Lease& lease) {
+Result<Lease> LedgerStore::TakeLease(sqlite::Connection& connection, const std::string& resource,
+                                     RunId run) const {
+  const Holder holder = TRY(HolderOf(connection, resource));
+  if (holder.held && Lives(holder.process)) {
+    return TransientError(fmt::format(
+        "'{}' is in use by run {} of process {}: wait for it to end, or stop that process",
+        resource, holder.run.value, holder.process.pid));
+  }
+  if (holder.held) TRY(CloseRunOfTheDead(connection, holder));
+  // Rises by more than one: with the clock (in milliseconds), so that it also rises over a ledger
+  // that was lost, or over that of another machine. The destinations remember the highest they saw.
+  TRY(connection.Execute(
+      "INSERT OR REPLACE INTO leases (resource, fence, held, run, pid, process)"
+      " VALUES (?1, max(?2 + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)), 1, "
+      "?3, ?4, ?5)",
+      resource, holder.fence, run.value, process_.pid, process_.birth));
+  return Lease{.fence = FenceId{TRY(HolderOf(connection, resource)).fence}, .resource = resource};
+}
+
+Status LedgerStore::KeepRelease(const std::vector<Lease>& leases) {
   // Not synced: where the machine loses it, the holder is dead and the lease is free all the same.
-  return writer_.Share([&](sqlite::Connection& connection) {
-    return connection.Execute("UPDATE leases SET held = 0 WHERE resource = ?1 AND fence = ?2",
-                              lease.resource, lease.fence.value);
+  return writer_.Share([&](sqlite::Connection& connection) -> Status {
+    for (const Lease& lease : leases) {
+      TRY(connection.Execute("UPDATE leases SET held = 0 WHERE resource = ?1 AND fence = ?2",
+                             lease.resource, lease.fence.value));
+    }
+    return Ok();
   });
 }
 
@@ -107,6 +116,31 @@ Result<std::optional<ActionRow>> LedgerStore::Action(RunId run, const std::strin
         "SELECT fingerprint, done FROM actions WHERE run = ?1 AND step = ?2", run.value, step));
     if (!TRY(row.Next())) return std::optional<ActionRow>();
     return std::optional<ActionRow>({row.Text(0), row.Int(1) != 0});
+  });
+}
+
+Status LedgerStore::NoteAppenders(const std::string& project,
+                                  const std::vector<Appender>& appenders) {
+  writer_.Note([project, appenders](sqlite::Connection& connection) -> Status {
+    for (const Appender& appender : appenders) {
+      TRY(connection.Execute("INSERT OR IGNORE INTO appenders VALUES (?1, ?2, ?3, ?4, ?5)", project,
+                             appender.sink, appender.target, appender.pipeline, appender.flow));
+    }
+    return Ok();
+  });
+  return writer_.NoteStatus();
+}
+
+Result<std::vector<Appender>> LedgerStore::Appenders(const std::string& project,
+                                                     const std::string& sink,
+                                                     const std::string& target) {
+  return Reading([&](sqlite::Connection& connection) -> Result<std::vector<Appender>> {
+    sqlite::Query rows = TRY(connection.Select(
+        "SELECT pipeline, flow FROM appenders WHERE project = ?1 AND sink = ?2 AND target = ?3",
+        project, sink, target));
+    std::vector<Appender> appenders;
+    while (TRY(rows.Next())) appenders.push_back({sink, target, rows.Text(0), rows.Text(1)});
+    return appenders;
   });
 }
 

@@ -2,7 +2,7 @@
 // log lines. SQLite in WAL mode, one writer thread, group commit.
 //
 // Three durabilities, by name. Keep: synced to disk on return (intents, actions, leases, run end; a
-// run's start goes to disk with its lease, a release with whatever is kept next). Hold: synced and
+// run's start goes to disk with its leases, a release with whatever is kept next). Hold: synced and
 // invisible until its epoch is decided (letters). Note: committed with the next group, may be lost
 // in a crash, because the deciding sink holds the truth (progress, log lines).
 #pragma once
@@ -79,6 +79,11 @@ struct LetterFilter {
   int64_t limit = 20;
 };
 
+// A lane, of any interval, that has appended to a target.
+struct Appender {
+  std::string sink, target, pipeline, flow;
+};
+
 struct ActionRow {
   std::string fingerprint;
   bool done = false;  // false: it was begun and nobody knows
@@ -96,10 +101,11 @@ class Ledger {  // any thread
   virtual Result<std::vector<RunRow>> Runs(const RunFilter& filter) = 0;
   virtual Result<std::vector<StepResult>> Steps(RunId run) = 0;
 
-  // One run at a time per resource (a lane). Taken from a process that has died; kTransient, naming
-  // its pid, from one that lives.
-  virtual Result<Lease> KeepLease(const std::string& resource, RunId run) = 0;
-  virtual Status KeepRelease(const Lease& lease) = 0;
+  // One run at a time per resource (a lane): all of them or none, in their order. Taken from a
+  // process that has died; kTransient, naming its pid, from one that lives.
+  virtual Result<std::vector<Lease>> KeepLeases(const std::vector<std::string>& resources,
+                                                RunId run) = 0;
+  virtual Status KeepRelease(const std::vector<Lease>& leases) = 0;
 
   // Only where a redo must take the same ranges (followers, no recorded decider).
   virtual Status KeepIntent(const Lane& lane, EpochId epoch,
@@ -128,6 +134,12 @@ class Ledger {  // any thread
       const LetterFilter& filter) = 0;  // visible ones, newest first
   virtual Result<std::optional<LetterRow>> FindLetter(int64_t id) = 0;
   virtual Result<uint64_t> CountLetters(const LetterFilter& filter) = 0;
+
+  virtual Status NoteAppenders(const std::string& project,
+                               const std::vector<Appender>& appenders) = 0;
+  virtual Result<std::vector<Appender>> Appenders(const std::string& project,
+                                                  const std::string& sink,
+                                                  const std::string& target) = 0;
 
   // Types that were guessed, pinned at the first run: (project, pipeline, step).
   virtual Result<std::optional<Schema>> Pinned(const std::string& project,

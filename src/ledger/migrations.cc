@@ -76,13 +76,19 @@ CREATE TABLE logs (
 CREATE INDEX logs_of_run ON logs (run, id);
 )sql";
 
-// Runs that other runs start.
 constexpr std::string_view kVersion2 = R"sql(
+CREATE TABLE appenders (
+  project TEXT NOT NULL, sink TEXT NOT NULL, target TEXT NOT NULL, pipeline TEXT NOT NULL, flow TEXT NOT NULL,
+  PRIMARY KEY (project, sink, target, pipeline, flow)) WITHOUT ROWID;
+)sql";
+
+// Runs that other runs start.
+constexpr std::string_view kVersion3 = R"sql(
 ALTER TABLE runs ADD COLUMN parent TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_of_parent ON runs (parent) WHERE parent <> '';
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2};
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
 
 Error NewerError(const std::string& path, int64_t found, size_t known) {
   return RejectedError(

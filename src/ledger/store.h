@@ -49,8 +49,9 @@ class LedgerStore final : public Ledger {
   Result<std::vector<RunRow>> Runs(const RunFilter& filter) override;
   Result<std::vector<StepResult>> Steps(RunId run) override;
 
-  Result<Lease> KeepLease(const std::string& resource, RunId run) override;
-  Status KeepRelease(const Lease& lease) override;
+  Result<std::vector<Lease>> KeepLeases(const std::vector<std::string>& resources,
+                                        RunId run) override;
+  Status KeepRelease(const std::vector<Lease>& leases) override;
 
   Status KeepIntent(const Lane& lane, EpochId epoch,
                     const std::map<std::string, Range>& ranges) override;
@@ -69,6 +70,10 @@ class LedgerStore final : public Ledger {
   Result<std::vector<LetterRow>> Letters(const LetterFilter& filter) override;
   Result<std::optional<LetterRow>> FindLetter(int64_t id) override;
   Result<uint64_t> CountLetters(const LetterFilter& filter) override;
+
+  Status NoteAppenders(const std::string& project, const std::vector<Appender>& appenders) override;
+  Result<std::vector<Appender>> Appenders(const std::string& project, const std::string& sink,
+                                          const std::string& target) override;
 
   Result<std::optional<Schema>> Pinned(const std::string& project, const std::string& pipeline,
                                        const std::string& step) override;
@@ -91,6 +96,8 @@ class LedgerStore final : public Ledger {
   LedgerStore(std::unique_ptr<Presence> presence, std::string path, sqlite::Connection writing,
               Writer::File file);
 
+  Result<Lease> TakeLease(sqlite::Connection& connection, const std::string& resource,
+                          RunId run) const;  // on the writer's thread
   // Runs `read` on the reading connection: Status or Result of anything.
   template <class Read>
   std::invoke_result_t<const Read&, sqlite::Connection&> Reading(const Read& read)

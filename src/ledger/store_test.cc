@@ -342,6 +342,21 @@ TEST_F(LedgerTest, PinsTheNewestColumns) {
   EXPECT_EQ(Take(ledger_->Pinned("shop", "orders", "read")), wider);
 }
 
+TEST_F(LedgerTest, RemembersWhoAppendsToWhat) {
+  Open();
+  const std::vector<Appender> two{{"warehouse", "t", "daily", "out"},
+                                  {"lake", "t", "daily", "out"}};
+  ASSERT_OK(ledger_->NoteAppenders("shop", two));
+  ASSERT_OK(ledger_->NoteAppenders("shop", two));
+  ASSERT_OK(ledger_->NoteAppenders("other", {{"warehouse", "t", "daily", "theirs"}}));
+  ASSERT_OK(ledger_->NoteAppenders("shop", {{"warehouse", "t", "hourly", "out"}}));
+  std::vector<std::string> found;
+  for (const Appender& appender : Take(ledger_->Appenders("shop", "warehouse", "t")))
+    found.push_back(appender.pipeline + "." + appender.flow);
+  EXPECT_EQ(found, (std::vector<std::string>{"daily.out", "hourly.out"}));
+  EXPECT_TRUE(Take(ledger_->Appenders("shop", "warehouse", "u")).empty());
+}
+
 TEST_F(LedgerTest, OldLinesOfALongRunAreForgotten) {
   Open();
   ledger_->NoteLog({RunId{2}, Micros{1}, "warn", "", "other"});
@@ -388,28 +403,29 @@ TEST_F(LedgerTest, RevisionsActionsAndLogs) {
 TEST_F(LedgerTest, ALeaseIsTakenFromTheDeadOnly) {
   Open();
   const RunId run = Take(ledger_->KeepRunStart(Start()));
-  const Lease lease = Take(ledger_->KeepLease("shop/orders", run));
+  const Lease lease = Take(ledger_->KeepLeases({"shop/orders"}, run)).at(0);
   EXPECT_EQ(lease.resource, "shop/orders");
-  auto refused = ledger_->KeepLease("shop/orders", RunId{2});
+  auto refused = ledger_->KeepLeases({"shop/orders"}, RunId{2});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().kind, ErrorKind::kTransient);
   EXPECT_THAT(refused.error().message, HasSubstr("process " + std::to_string(getpid())));
-  EXPECT_TRUE(ledger_->KeepLease("shop/returns", RunId{2}).ok());
+  EXPECT_FALSE(ledger_->KeepLeases({"shop/returns", "shop/orders"}, RunId{2}).ok());
+  EXPECT_TRUE(ledger_->KeepLeases({"shop/returns"}, RunId{3}).ok());  // all of them or none
 
-  ASSERT_OK(ledger_->KeepRelease(lease));
-  const Lease second = Take(ledger_->KeepLease("shop/orders", RunId{2}));
+  ASSERT_OK(ledger_->KeepRelease({lease}));
+  const Lease second = Take(ledger_->KeepLeases({"shop/orders"}, RunId{2})).at(0);
   EXPECT_GT(second.fence, lease.fence);
-  ASSERT_OK(ledger_->KeepRelease(lease));  // of the first: frees nothing
-  EXPECT_FALSE(ledger_->KeepLease("shop/orders", RunId{3}).ok());
-  ASSERT_OK(ledger_->KeepRelease(second));
+  ASSERT_OK(ledger_->KeepRelease({lease}));  // of the first: frees nothing
+  EXPECT_FALSE(ledger_->KeepLeases({"shop/orders"}, RunId{3}).ok());
+  ASSERT_OK(ledger_->KeepRelease({second}));
 
   InKilledProcess([](LedgerStore& ledger) {
     auto dying = ledger.KeepRunStart(Start());
-    if (!dying.ok() || !ledger.KeepLease("shop/orders", *dying).ok()) _exit(4);
+    if (!dying.ok() || !ledger.KeepLeases({"shop/orders"}, *dying).ok()) _exit(4);
   });
   Open();
   EXPECT_EQ(Take(ledger_->Runs({}))[0].end.status, RunStatus::kRunning);
-  const Lease third = Take(ledger_->KeepLease("shop/orders", RunId{9}));
+  const Lease third = Take(ledger_->KeepLeases({"shop/orders"}, RunId{9})).at(0);
   EXPECT_GT(third.fence, second.fence);
   const RunRow dead = Take(ledger_->Runs({}))[0];
   EXPECT_EQ(dead.end.status, RunStatus::kFailed);
@@ -436,12 +452,12 @@ TEST_F(LedgerTest, FencesRiseOverALostLedger) {
   Open();
   Lease before;
   for (int i = 0; i < 3; ++i) {
-    before = Take(ledger_->KeepLease("lane", RunId{1}));
-    ASSERT_OK(ledger_->KeepRelease(before));
+    before = Take(ledger_->KeepLeases({"lane"}, RunId{1})).at(0);
+    ASSERT_OK(ledger_->KeepRelease({before}));
   }
   ledger_.reset();
   std::filesystem::remove_all(folder_ + "/store");
-  const Lease after = Take(Open().KeepLease("lane", RunId{1}));
+  const Lease after = Take(Open().KeepLeases({"lane"}, RunId{1})).at(0);
   EXPECT_GE(after.fence, before.fence);
 }
 

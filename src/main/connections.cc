@@ -46,13 +46,13 @@ Result<int> ShowConnector(const Connector& connector) {
                 Describe(connector.connection).c_str());
   }
   if (!connector.extract_keys.empty()) {
-    std::printf("\n%s", Describe(Only(ExtractSpec().facts(), connector.extract_keys,
-                                      {"from", "columns", "select"}))
-                            .c_str());
+    std::printf(
+        "\n%s",
+        Describe(Only(ExtractSpec().facts(), connector.extract_keys, CommonExtractKeys())).c_str());
   }
   if (!connector.load_keys.empty()) {
     std::printf("\n%s",
-                Describe(Only(LoadSpec().facts(), connector.load_keys, {"into", "mode"})).c_str());
+                Describe(Only(LoadSpec().facts(), connector.load_keys, CommonLoadKeys())).c_str());
   }
   return kExitOk;
 }

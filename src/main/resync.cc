@@ -27,7 +27,7 @@ Result<int> Resync(const Invocation& invocation) {
     }
     auto sink = TRY(decider.connector->sink(decider.connection, loads, context));
     TRY(sink->Prepare(loads, {}));
-    Lane lane = LaneOf(plan, flow->id);
+    Lane lane = LaneOf(plan, *flow);
     std::optional<EpochRecord> held = TRY(sink->Last(lane));
     std::optional<EpochRecord> noted = TRY(world.ledger.Last(lane));
     EpochId epoch = held ? held->epoch : EpochId{0};

@@ -112,7 +112,13 @@ Result<sql::Database*> ProjectSession::database() {
 Result<World> ProjectSession::world() {
   Ledger* ledger = TRY(this->ledger());
   sql::Database* database = TRY(this->database());
-  return World{*files_, *clock_, *database, *ledger, project_.folder, store_, secrets_.get()};
+  World world{*files_, *clock_, *database, *ledger, project_.folder, store_, secrets_.get()};
+  if (secrets_) {  // a project that is on disk
+    world.has_pipeline = [this](const std::string& name) {
+      return HasPipeline(*files_, project_, name);
+    };
+  }
+  return world;
 }
 
 Result<ConnectorContext> ProjectSession::context() {

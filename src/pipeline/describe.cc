@@ -110,6 +110,10 @@ std::string FlowText(const Plan& plan, const Flow& flow) {
       flow.endless ? ", endless" : "",
       flow.needs_intent ? "ranges kept before reading" : "ranges free until decided",
       flow.publish_at_end ? "at the end" : "per epoch", flow.delivery, TriesText(flow.tries));
+  if (flow.lane_pipeline != plan.pipeline)
+    text += fmt::format("  goes on from {}.{}\n", flow.lane_pipeline, flow.lane_name);
+  else if (flow.lane_name != flow.id)
+    text += fmt::format("  goes on from {}\n", flow.lane_name);
   for (const std::string& step : flow.steps) text += StepLines(plan, flow, step);
   for (const PlannedLoad& load : flow.loads) {
     const relation::Text sql = TextOf(load.rows);
@@ -178,6 +182,7 @@ Json SchemaJson(const Schema& schema) {
 Json FlowJson(const Flow& flow) {
   Json json = {{"kind", "flow"},
                {"id", flow.id},
+               {"lane", {{"pipeline", flow.lane_pipeline}, {"name", flow.lane_name}}},
                {"reach", NameOf(flow.reach)},
                {"endless", flow.endless},
                {"needs_intent", flow.needs_intent},

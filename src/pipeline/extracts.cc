@@ -193,7 +193,7 @@ Status PlanExtract(Planning& planning, Planned& step) {
                      [&name = key.scalar](const FieldFacts& f) { return f.name == name; });
     if (known == facts.fields.end() || !known->comes_with.empty()) TRY(MatchFields(facts, written));
   }
-  TRY(CheckEndpointKeys(written, endpoint, {"from", "columns", "select"}, &Connector::extract_keys,
+  TRY(CheckEndpointKeys(written, endpoint, CommonExtractKeys(), &Connector::extract_keys,
                         planning.connectors));
   (void)planning.values.TakeAwaited();
   const Node body = TRY(planning.values.Body(written, facts, {"query"}));

@@ -57,6 +57,48 @@ void CheckTargets(Planning& planning, const Flow& flow) {
   }
 }
 
+// The lane keeps the name it began with: what a load was called before it was renamed.
+void NameLane(Planning& planning, Flow& flow) {
+  flow.lane_pipeline = planning.file.name;
+  flow.lane_name = flow.id;
+  const PlannedLoad* teller = nullptr;
+  for (const PlannedLoad& load : flow.loads) {
+    const std::string& former = load.renamed_from;
+    if (former.empty()) continue;
+    if (teller != nullptr && teller->renamed_from != former) {
+      planning.errors.push_back(ConfigError(
+          load.load.mark,
+          fmt::format(
+              "steps '{}' and '{}' load together and so were one thing before: say the same "
+              "renamed_from in both, or say it in one",
+              teller->load.step, load.load.step)));
+      return;
+    }
+    teller = &load;
+    const size_t dot = former.find('.');
+    flow.is_new = former == "none";
+    if (flow.is_new) continue;
+    if (dot != std::string::npos) flow.lane_pipeline = former.substr(0, dot);
+    flow.lane_name = dot == std::string::npos ? former : former.substr(dot + 1);
+  }
+}
+
+// Two flows in one lane would each skip what the other has loaded.
+void CheckLanes(Planning& planning) {
+  std::map<std::pair<std::string, std::string>, std::string> lanes;
+  for (const auto& stage : planning.plan.stages) {
+    const Flow* flow = std::get_if<Flow>(&stage);
+    if (flow == nullptr) continue;
+    const auto [other, fresh] = lanes.try_emplace({flow->lane_pipeline, flow->lane_name}, flow->id);
+    if (fresh) continue;
+    planning.errors.push_back(ConfigError(
+        planning.steps.at(flow->id).node->mark,
+        fmt::format("steps '{}' and '{}' both go on from '{}'; only the one that was called so "
+                    "before says renamed_from, and a new step needs another name",
+                    other->second, flow->id, flow->lane_name)));
+  }
+}
+
 // Of no load: whose rows {{ }} names, or that a skipped step would read.
 bool IsLookedAt(const Planning& planning, const std::string& name) {
   return std::any_of(planning.steps.begin(), planning.steps.end(), [&](const auto& other) {
@@ -106,6 +148,7 @@ Flow BuildFlow(Planning& planning, const Group& group) {
     flow.keyed_step = name;
   }
   flow.id = flow.loads.empty() ? flow.steps.front() : flow.loads.front().load.step;
+  NameLane(planning, flow);
   return flow;
 }
 
@@ -235,6 +278,7 @@ void BuildStages(Planning& planning) {
     const Flow* flow = std::get_if<Flow>(&stage);
     if (flow != nullptr && flow->endless) endless = flow;
   }
+  CheckLanes(planning);
 }
 
 }  // namespace sluice

@@ -120,11 +120,11 @@ Json Endpoint(const SpecFacts& facts, const std::string& main, std::vector<std::
 Json VerbSchema(const std::string& name, const Project& project, const Connectors& connectors,
                 const Verbs& verbs) {
   if (name == "extract") {
-    return Endpoint(ExtractSpec().facts(), "from", {"from", "columns", "select"},
-                    &Connector::extract_keys, project, connectors);
+    return Endpoint(ExtractSpec().facts(), "from", CommonExtractKeys(), &Connector::extract_keys,
+                    project, connectors);
   }
   if (name == "load") {
-    return Endpoint(LoadSpec().facts(), "into", {"into", "mode"}, &Connector::load_keys, project,
+    return Endpoint(LoadSpec().facts(), "into", CommonLoadKeys(), &Connector::load_keys, project,
                     connectors);
   }
   if (name == "run") return JsonSchema(RunFacts());

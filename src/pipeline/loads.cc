@@ -192,7 +192,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
   if (const Node* mode = body.Find("mode"))
     TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
   const LoadConfig config = TRY(LoadSpec().Bind(body));
-  TRY(CheckEndpointKeys(body, endpoint, {"into", "mode"}, &Connector::load_keys,
+  TRY(CheckEndpointKeys(body, endpoint, CommonLoadKeys(), &Connector::load_keys,
                         planning.connectors));
   const StepInput input = TRY(InputOf(planning, step));
 
@@ -240,7 +240,8 @@ Status PlanLoad(Planning& planning, Planned& step) {
   step.load = PlannedLoad{.load = std::move(load),
                           .input = step.from.size() == 1 ? step.from[0] : "",
                           .sink = sink.key,
-                          .rows = input.rows};
+                          .rows = input.rows,
+                          .renamed_from = config.renamed_from};
   step.load_config = config;
   step.sink = std::move(sink);
   step.output = input;

@@ -195,6 +195,19 @@ Result<std::vector<std::string>> ListPipelines(Files& files, const Project& proj
   return files.Glob(JoinPath(project.folder, "pipelines/**/*.yml"));
 }
 
+bool HasPipeline(Files& files, const Project& project, const std::string& name) {
+  const auto paths = ListPipelines(files, project);
+  if (!paths.ok()) return true;
+  for (const std::string& path : *paths) {
+    const auto found = ReadPipelines(files, project, path);
+    if (!found.ok()) return true;
+    for (const PipelineFile& file : *found) {
+      if (file.name == name) return true;
+    }
+  }
+  return false;
+}
+
 Result<std::vector<PipelineFile>> ReadPipelines(Files& files, const Project& project,
                                                 const std::string& which) {
   const auto read = [&](const std::string& path) -> Result<std::vector<PipelineFile>> {

@@ -59,6 +59,7 @@ struct PlannedLoad {
   std::string input;  // the step whose rows it takes
   std::string sink;   // key of PlannedSink
   relation::Ref rows;
+  std::string renamed_from;  // as written
 };
 
 struct PlannedSink {
@@ -77,7 +78,9 @@ struct Tries {
 };
 
 struct Flow {
-  std::string id;  // names the lane: its first load's step, or its first step
+  std::string id;                        // its first load's step, or its first step
+  std::string lane_pipeline, lane_name;  // of the lane: the first names that pipeline and id had
+  bool is_new = false;                   // it says outright that it goes on from no other
   std::vector<PlannedExtract> extracts;
   std::vector<PlannedLoad> loads;
   std::vector<PlannedSink> sinks;             // of its loads; the first decides, the others follow

@@ -85,5 +85,7 @@ Result<std::vector<PipelineFile>> ParsePipelines(std::string text, const std::st
 Result<PipelineFile> ParsePipeline(std::string text, const std::string& path);  // without for_each
 Result<std::vector<std::string>> ListPipelines(Files& files,
                                                const Project& project);  // paths, sorted
+// Whether a pipeline of that name is there, or a file that cannot be read and might be it.
+bool HasPipeline(Files& files, const Project& project, const std::string& name);
 
 }  // namespace sluice

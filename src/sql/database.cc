@@ -17,6 +17,7 @@
 #include "sql/handle.h"
 #include "sql/interrupt.h"
 #include "sql/session.h"
+#include "sql/turns.h"
 
 namespace sluice::sql {
 namespace {
@@ -120,6 +121,7 @@ class DuckDatabase final : public Database {
   Taps& taps() override { return *taps_; }
   Vessels& vessels() override { return *vessels_; }
   Exchanges& exchanges() override { return *exchanges_; }
+  Turns& turns() override { return turns_; }
 
  private:
   const int threads_;
@@ -130,6 +132,7 @@ class DuckDatabase final : public Database {
   std::unique_ptr<Exchanges> exchanges_;
   Interrupter interrupter_;
   Trees trees_;
+  Turns turns_;
   Mutex mutex_;
   std::unique_ptr<Attachments> attachments_ GUARDED_BY(mutex_);
 };

@@ -54,6 +54,7 @@ class Scans;      // sql/scan.h: table functions over our own decoders
 class Taps;       // sql/tap.h: counting and diverting inside a query
 class Vessels;    // sql/pour.h: rows of a query handed to us
 class Exchanges;  // sql/exchange.h: rows of a query answered by us
+class Turns;      // sql/turns.h: who may write what, one after the other
 class Session;
 
 enum class Access : uint8_t { kReadWrite, kReadOnly };
@@ -74,6 +75,7 @@ class Database {  // any thread
   virtual Taps& taps() = 0;
   virtual Vessels& vessels() = 0;
   virtual Exchanges& exchanges() = 0;
+  virtual Turns& turns() = 0;
 };
 
 class Session {  // one thread; except Interrupt
@@ -85,12 +87,20 @@ class Session {  // one thread; except Interrupt
   // every 20 ms once `stop` is requested (kCancelled).
   virtual Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound = {},
                                    std::stop_token stop = {}) = 0;
+  // Execute, but a statement that would begin or end a transaction is refused (kConfig).
+  virtual Result<uint64_t> ExecuteInside(std::string_view text,
+                                         const std::vector<Bound>& bound = {},
+                                         std::stop_token stop = {}) = 0;
   virtual Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound = {},
                              std::stop_token stop = {}) = 0;
   // The columns that a SELECT gives, without running it. An error of the user's SQL is kConfig;
   // where it names a place, `error_offset` (if given) receives the byte offset in `text`, else -1.
   virtual Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound = {},
                                   int64_t* error_offset = nullptr) = 0;
+  // The columns of a table, as the session's transaction sees it; nullopt: there is none of that
+  // name (but perhaps a view). Far cheaper than any statement.
+  virtual Result<std::optional<Schema>> Table(const std::string& catalog, const std::string& schema,
+                                              const std::string& name) = 0;
   // The text as DuckDB's parser sees it, in JSON (json_serialize_sql).
   virtual Result<std::string> Tree(std::string_view text) = 0;
   // Share of the running query that is done, 0..1, or -1. Any thread.

@@ -12,4 +12,9 @@ extern "C" {
 // has looked.
 DUCKDB_C_API void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
                                                                  const char* str, idx_t str_len);
+// Of a table that a description was made of: its columns, generated ones too. Names are freed by
+// duckdb_free, types destroyed by the caller.
+DUCKDB_C_API idx_t duckdb_table_description_get_column_count(duckdb_table_description description);
+DUCKDB_C_API duckdb_logical_type
+duckdb_table_description_get_column_type(duckdb_table_description description, idx_t index);
 }

@@ -38,6 +38,7 @@ using TypeHandle = Handle<duckdb_logical_type, duckdb_destroy_logical_type>;
 using ValueHandle = Handle<duckdb_value, duckdb_destroy_value>;
 using ChunkHandle = Handle<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using TableFunctionHandle = Handle<duckdb_table_function, duckdb_destroy_table_function>;
+using TableDescriptionHandle = Handle<duckdb_table_description, duckdb_table_description_destroy>;
 using ScalarFunctionHandle = Handle<duckdb_scalar_function, duckdb_destroy_scalar_function>;
 
 class ResultHandle {

@@ -38,9 +38,12 @@ class DuckSession final : public Session {
 
   Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound,
                            std::stop_token stop) override {
-    auto result = TRY(RunAll(text, bound, stop));
-    const bool counts = duckdb_result_return_type(result.get()) == DUCKDB_RESULT_TYPE_CHANGED_ROWS;
-    return counts ? duckdb_rows_changed(result.out()) : uint64_t{0};
+    return Changed(TRY(RunAll(text, bound, stop)));
+  }
+
+  Result<uint64_t> ExecuteInside(std::string_view text, const std::vector<Bound>& bound,
+                                 std::stop_token stop) override {
+    return Changed(TRY(RunAll(text, bound, stop, Control::kRefused)));
   }
 
   Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound,
@@ -62,6 +65,23 @@ class DuckSession final : public Session {
     }
     TRY(Bind(statement.get(), bound));
     return SchemaOf(statement.get());
+  }
+
+  Result<std::optional<Schema>> Table(const std::string& catalog, const std::string& schema,
+                                      const std::string& name) override {
+    for (const std::string* part : {&catalog, &schema, &name}) TRY(RefuseNul(*part));
+    TableDescriptionHandle table;
+    if (duckdb_table_description_create_ext(connection_.get(), catalog.c_str(), schema.c_str(),
+                                            name.c_str(), table.out()) == DuckDBError) {
+      return std::optional<Schema>();
+    }
+    Schema columns;
+    for (idx_t i = 0; i < duckdb_table_description_get_column_count(table.get()); ++i) {
+      const TextHandle column(duckdb_table_description_get_column_name(table.get(), i));
+      const TypeHandle type(duckdb_table_description_get_column_type(table.get(), i));
+      columns.push_back({column.get(), NameOfType(type.get()), false, ""});
+    }
+    return std::optional<Schema>(std::move(columns));
   }
 
   Result<std::string> Tree(std::string_view text) override {
@@ -103,8 +123,15 @@ class DuckSession final : public Session {
   }
 
  private:
+  enum class Control : uint8_t { kAllowed, kRefused };  // of transactions
+
+  static uint64_t Changed(ResultHandle result) {
+    const bool counts = duckdb_result_return_type(result.get()) == DUCKDB_RESULT_TYPE_CHANGED_ROWS;
+    return counts ? duckdb_rows_changed(result.out()) : uint64_t{0};
+  }
+
   Result<ResultHandle> RunAll(std::string_view text, const std::vector<Bound>& bound,
-                              const std::stop_token& stop) {
+                              const std::stop_token& stop, Control control = Control::kAllowed) {
     TRY(RefuseNul(text));
     StatementsHandle statements;
     const std::string copy(text);
@@ -120,6 +147,12 @@ class DuckSession final : public Session {
       if (duckdb_prepare_extracted_statement(connection_.get(), statements.get(), i,
                                              statement.out()) == DuckDBError) {
         return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
+      }
+      if (control == Control::kRefused &&
+          duckdb_prepared_statement_type(statement.get()) == DUCKDB_STATEMENT_TYPE_TRANSACTION) {
+        return ConfigError({},
+                           "the statement ends the transaction it runs in; leave BEGIN, COMMIT and "
+                           "ROLLBACK out: the step is one transaction by itself");
       }
       TRY(Bind(statement.get(), bound));
       last = TRY(Run(statement.get(), stop));

@@ -37,6 +37,8 @@ COLUMNS = "{ id: bigint, part: integer, day: date, amount: bigint, note: varchar
 SELECTED = "id, part, day, amount, note"
 READ = "read_csv('{}/in/*.csv', header=true, columns={{'id':'BIGINT','part':'INTEGER','day':'DATE','amount':'BIGINT','note':'VARCHAR'}})"
 
+READ_LINES = READ.replace("read_csv", "read_json").replace(".csv", ".ndjson").replace("header=true", "format='newline_delimited'")
+
 
 def differences(project, found, wanted):
     """Rows of `found` that are too many, rows of `wanted` that are missing; both are SELECT statements."""
@@ -69,9 +71,11 @@ class Load:
         csv_files(project, self.seed, self.rows, self.files)
         project.pipeline("load", self.yaml(project))
 
+    extension = "csv"
+
     def epoch_bytes(self, project):
         # Half a file: each file is an epoch of its own.
-        return (project.folder / "in/00.csv").stat().st_size // 2
+        return (project.folder / f"in/00.{self.extension}").stat().st_size // 2
 
     def placed(self, project):
         """A copy of the template is about to be run."""
@@ -83,7 +87,7 @@ class Load:
         return f"""
 epoch: {{ max_bytes: {self.epoch_bytes(project)} }}
 steps:
-  rows: {{ extract: {{ from: file, path: "in/*.csv", columns: {COLUMNS} }} }}
+  rows: {{ extract: {{ from: file, path: "in/*.{self.extension}", columns: {COLUMNS} }} }}
   kept: {{ filter: amount >= 0 }}
   out:  {{ load: {self.into()} }}
 """
@@ -125,21 +129,23 @@ class Append(Load):
 
 
 class Upsert(Load):
-    """Keys come again in later files, and some are in the table from before: the row of the last file wins."""
+    """Keys come again in later files, and some are in the table from before: the row of the last file wins (of NDJSON,
+    which has an order; of a CSV two rows of a key would be refused)."""
 
     name = "upsert"
     files = 8
+    extension = "ndjson"
 
     def prepare(self, project):
         keys = self.rows // 2
         each = self.rows // self.files
         random_one = random.Random(self.seed)
         for part in range(self.files):
-            lines = ["id,part,day,amount,note"]
+            lines = []
             for i in random_one.sample(range(keys), each):
                 _, day, amount, note = row(self.seed + part, i)
-                lines.append(f"{i},{part},{day},{amount},{note}")
-            project.write(f"in/{part:02}.csv", "\n".join(lines) + "\n")
+                lines.append(f'{{"id":{i},"part":{part},"day":"{day}","amount":{amount},"note":"{note}"}}')
+            project.write(f"in/{part:02}.ndjson", "\n".join(lines) + "\n")
         rig.query(project.warehouse, f"""
             CREATE TABLE target AS SELECT range AS id, CAST(-1 AS INTEGER) AS part, DATE '2026-01-01' AS day,
                    CAST(0 AS BIGINT) AS amount, 'before' AS note FROM range({keys // 2})""", read_only=False)
@@ -151,7 +157,7 @@ class Upsert(Load):
 
     def upto(self, project, last):
         return f"""SELECT id, arg_max(part, part), arg_max(day, part), arg_max(amount, part), arg_max(note, part) FROM (
-            SELECT {SELECTED} FROM {READ.format(project.folder)} WHERE part <= {last} UNION ALL
+            SELECT {SELECTED} FROM {READ_LINES.format(project.folder)} WHERE part <= {last} UNION ALL
             SELECT range, -1, DATE '2026-01-01', 0, 'before' FROM range({self.before})) GROUP BY id"""
 
     def between(self, project):

@@ -129,6 +129,23 @@ def what_is_loaded_is_not_loaded_again(project):
     expect_equal(project.number("SELECT count(*) FROM orders"), 3, "rows after --again")
 
 
+def a_renamed_pipeline_says_so(project):
+    orders(project)
+    expect_equal(project.sluice("run", "orders").code, 0, "exit code of the first run")
+    (project.folder / "pipelines/orders.yml").unlink()
+    project.pipeline("sales", PIPELINE)
+    done = project.sluice("run", "sales")
+    expect_equal(done.code, 2, f"exit code under another name\n{done.text}")
+    expect_in("renamed_from: orders.out", done.err)
+    project.pipeline("sales", PIPELINE.replace("table: orders", "table: orders, renamed_from: orders.out"))
+    expect_in("goes on from orders.out", project.sluice("plan", "sales").out)
+    for _ in range(2):
+        done = project.sluice("run", "sales")
+        expect_equal(done.code, 0, f"exit code with renamed_from\n{done.text}")
+    expect_in("already loaded", done.text)
+    expect_equal(project.number("SELECT count(*) FROM orders"), 3, "rows")
+
+
 def check_says_where_and_what(project):
     orders(project)
     done = project.sluice("check")
@@ -283,7 +300,7 @@ def copy_says_what_is_wrong(project):
 
 
 TESTS = [version_help_and_usage, json_of_a_run, json_of_an_interval, json_of_errors, exit_code_3_where_rows_are_rejected,
-         what_is_loaded_is_not_loaded_again, check_says_where_and_what, plan_shows_everything, preview_loads_nothing,
+         what_is_loaded_is_not_loaded_again, a_renamed_pipeline_says_so, check_says_where_and_what, plan_shows_everything, preview_loads_nothing,
          runs_and_logs_remember, found_from_a_subfolder, parameters, copy_csv_to_a_table, copy_a_glob_of_parquet_to_csv,
          copy_where_and_select, copy_modes_and_keys, copy_a_table_to_parquet,
          copy_after_its_records_were_deleted, copy_says_what_is_wrong]

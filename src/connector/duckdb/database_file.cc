@@ -59,13 +59,7 @@ sql::Bound TextValue(std::string name, std::string text) {
 }
 
 Result<bool> TableExists(sql::Session& session, const std::string& alias, const TableName& table) {
-  return TRY(QueryNumber(session,
-                         "SELECT count(*) FROM duckdb_tables() WHERE database_name = CAST($alias "
-                         "AS VARCHAR) AND "
-                         "lower(schema_name) = lower(CAST($schema AS VARCHAR)) AND "
-                         "lower(table_name) = lower(CAST($name AS VARCHAR))",
-                         {TextValue("alias", alias), TextValue("schema", table.schema),
-                          TextValue("name", table.name)})) > 0;
+  return TRY(session.Table(alias, table.schema, table.name)).has_value();
 }
 
 Result<int64_t> QueryNumber(sql::Session& session, std::string_view text,

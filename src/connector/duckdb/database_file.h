@@ -34,6 +34,7 @@ class DatabaseFile {  // one thread
   const std::string& alias() const { return alias_; }
   std::string Quoted(const TableName& table) const;  // "alias"."schema"."name"
   std::string Quoted(std::string_view schema, std::string_view name) const;
+  sql::Turns& turns() const { return database_.turns(); }
 
  private:
   std::string shown_, path_, alias_;

@@ -403,14 +403,14 @@ Result<Landed> Apply(sql::Session& session, const Target& target, const Load& lo
   return Application(session, target, load, rows, std::move(stop)).Run();
 }
 
-std::string ClaimOf(const TableName& table, const Load& load) {
+std::string TurnOf(const TableName& table, const Load& load) {
   if (load.mode == Mode::kAppend) return "";
-  std::string claim = "table:" + Format(table);
+  std::string turn = "table:" + Format(table);
   for (const PartitionTerm& term : load.partition) {
     if (!term.value) return "table:" + Format(table);
-    claim += "/" + term.column + "=" + term.value->text.value_or("NULL");
+    turn += "/" + term.column + "=" + term.value->text.value_or("NULL");
   }
-  return claim;
+  return turn;
 }
 
 }  // namespace sluice::duckdb

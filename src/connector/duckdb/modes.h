@@ -38,7 +38,7 @@ Status StageRows(sql::Session& session, const Load& load, const Incoming& rows,
 Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
                      const Incoming& rows, std::stop_token stop);
 
-// The name under which two landings of this load exclude each other; empty: they need not (append).
-std::string ClaimOf(const TableName& table, const Load& load);
+// The turn at which two landings of this load exclude each other; empty: they need not (append).
+std::string TurnOf(const TableName& table, const Load& load);
 
 }  // namespace sluice::duckdb

@@ -22,19 +22,17 @@ std::vector<sql::Bound> BindLane(const Lane& lane) {
           TextValue("flow", lane.flow), TextValue("interval", lane.interval)};
 }
 
-std::string IdentitiesOf(const EpochRecord& record) {
+Json IdentitiesOf(const EpochRecord& record) {
   Json identities = Json::array();
   for (const auto& [step, range] : record.ranges) {
     for (const Cut& cut : range.cuts) {
       if (!cut.identity.empty()) identities.push_back(cut.identity);
     }
   }
-  return identities.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return identities;
 }
 
 }  // namespace
-
-std::string LaneClaim(const Lane& lane) { return "lane:" + lane.Key(); }
 
 std::string NumberList(const std::vector<EpochId>& epochs) {
   if (epochs.empty()) return "NULL";
@@ -56,10 +54,9 @@ Status Records::Create(sql::Session& session) const {
            project VARCHAR, pipeline VARCHAR, flow VARCHAR, "interval" VARCHAR, epoch BIGINT, fence BIGINT, run BIGINT,
            fingerprint VARCHAR, identities VARCHAR[], targets VARCHAR[], record VARCHAR, final BOOLEAN,
            published BOOLEAN, taken_back_by BIGINT, committed_at TIMESTAMP);
-         CREATE TABLE IF NOT EXISTS {} (name VARCHAR, epoch BIGINT);
          CREATE SEQUENCE IF NOT EXISTS {};
          COMMIT)",
-      Epochs(), Claims(), file_.Quoted("main", "_sluice_epoch_numbers"));
+      Epochs(), file_.Quoted("main", "_sluice_epoch_numbers"));
   auto done = session.Execute(text);
   if (done.ok()) return Ok();
   TRY(session.Rollback());
@@ -69,9 +66,9 @@ Status Records::Create(sql::Session& session) const {
 
 Result<std::optional<EpochRecord>> Records::Last(sql::Session& session, const Lane& lane) const {
   const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT record FROM {} WHERE {} ORDER BY epoch DESC LIMIT 1", Epochs(), kOfLane),
+      fmt::format("SELECT arg_max(record, epoch) FROM {} WHERE {}", Epochs(), kOfLane),
       BindLane(lane)));
-  if (rows.rows.empty()) return std::optional<EpochRecord>();
+  if (rows.rows.at(0).at(0).null) return std::optional<EpochRecord>();
   return std::optional<EpochRecord>(
       TRY(ParseEpochRecord(rows.rows[0][0].text)
               .While(fmt::format("reading the epoch records of '{}'", file_.shown()))));
@@ -105,48 +102,44 @@ Status Records::Prune(sql::Session& session, const Lane& lane, uint64_t keep, Ne
   return Ok();  // another writer was there: next time
 }
 
-Result<EpochId> Records::Allocate(sql::Session& session) const {
+Result<Allotted> Records::Allocate(sql::Session& session, const Lane& lane) const {
   const std::string next =
       fmt::format("nextval({})", QuoteLiteral(file_.Quoted("main", "_sluice_epoch_numbers")));
-  const sql::Rows numbers = TRY(session.Query(
-      fmt::format("SELECT {}, (SELECT coalesce(max(epoch), 0) FROM {})", next, Epochs())));
-  const int64_t number = std::stoll(numbers.rows.at(0).at(0).text);
-  const int64_t last = std::stoll(numbers.rows.at(0).at(1).text);
-  if (number > last) return EpochId{number};
+  const sql::Rows found = TRY(session.Query(
+      fmt::format("SELECT {}, last, fence FROM (SELECT coalesce(max(epoch), 0) AS last, "
+                  "coalesce(max(fence) FILTER (WHERE {}), 0) AS fence FROM {})",
+                  next, kOfLane, Epochs()),
+      BindLane(lane)));
+  const auto& row = found.rows.at(0);
+  const int64_t number = std::stoll(row[0].text), last = std::stoll(row[1].text);
+  Allotted allotted{.epoch = {number}, .fence = {std::stoll(row[2].text)}};
+  if (number > last) return allotted;
   // Numbers that another sink gave out have passed ours: catch up.
-  return EpochId{TRY(
+  allotted.epoch = EpochId{TRY(
       QueryNumber(session, fmt::format("SELECT max({}) FROM range({})", next, last - number + 1)))};
-}
-
-Status Records::RefuseStaleFence(sql::Session& session, const EpochRecord& record) const {
-  const int64_t fence =
-      TRY(QueryNumber(session, fmt::format("SELECT max(fence) FROM {} WHERE {}", Epochs(), kOfLane),
-                      BindLane(record.lane)));
-  if (fence <= record.fence.value) return Ok();
-  return RejectedError(fmt::format(
-      "committing epoch {}: a later run has taken over this lane in '{}' (its fence is {}, "
-      "ours {}); nothing was written, let that run finish",
-      record.epoch.value, file_.shown(), fence, record.fence.value));
+  return allotted;
 }
 
 Status Records::Insert(sql::Session& session, const EpochRecord& record,
                        const std::vector<std::string>& targets, Micros now) const {
-  TRY(Claim(session, LaneClaim(record.lane), record.epoch));
-  TRY(RefuseStaleFence(session, record));
   std::vector<sql::Bound> bound = BindLane(record.lane);
   bound.push_back(TextValue("fingerprint", record.fingerprint));
-  bound.push_back(TextValue("identities", IdentitiesOf(record)));
-  bound.push_back(
-      TextValue("targets", Json(targets).dump(-1, ' ', false, Json::error_handler_t::replace)));
   bound.push_back(TextValue("record", Serialise(record)));
+  std::vector<std::string> into;
+  for (const std::string& target : targets) into.push_back(QuoteLiteral(target));
+  std::string identities = "CAST([] AS VARCHAR[])";
+  if (const Json all = IdentitiesOf(record); !all.empty()) {
+    identities = R"(from_json(CAST($identities AS JSON), '["VARCHAR"]'))";
+    bound.push_back(
+        TextValue("identities", all.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  }
   TRY(session.Execute(
-      fmt::format(
-          R"(INSERT INTO {} SELECT CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), CAST($flow AS VARCHAR),
-                       CAST($interval AS VARCHAR), {}, {}, {}, CAST($fingerprint AS VARCHAR),
-                       from_json(CAST($identities AS JSON), '["VARCHAR"]'), from_json(CAST($targets AS JSON), '["VARCHAR"]'),
-                       CAST($record AS VARCHAR), {}, {}, NULL, make_timestamp({}))",
-          Epochs(), record.epoch.value, record.fence.value, record.run.value, record.final,
-          record.published, now.count()),
+      fmt::format("INSERT INTO {} VALUES (CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), "
+                  "CAST($flow AS VARCHAR), CAST($interval AS VARCHAR), {}, {}, {}, "
+                  "CAST($fingerprint AS VARCHAR), {}, CAST([{}] AS VARCHAR[]), "
+                  "CAST($record AS VARCHAR), {}, {}, NULL, make_timestamp({}))",
+                  Epochs(), record.epoch.value, record.fence.value, record.run.value, identities,
+                  Join(into, ", "), record.final, record.published, now.count()),
       bound));
   return Ok();
 }
@@ -184,36 +177,6 @@ Status Records::MarkTakenBack(sql::Session& session, const Lane& lane,
   TRY(session.Execute(fmt::format("UPDATE {} SET taken_back_by = {} WHERE {} AND epoch IN ({})",
                                   Epochs(), by.value, kOfLane, NumberList(epochs)),
                       BindLane(lane)));
-  return Ok();
-}
-
-Status Records::EnsureClaims(sql::Session& session, const std::vector<std::string>& names) const {
-  std::vector<sql::Bound> bound;
-  std::vector<std::string> rows;
-  for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
-    bound.push_back(TextValue(fmt::format("name{}", bound.size()), name));
-    rows.push_back(fmt::format("(CAST(${} AS VARCHAR))", bound.back().name));
-  }
-  TRY(session.Execute(
-      fmt::format("INSERT INTO {0} SELECT name, 0 FROM (VALUES {1}) AS _wanted(name) "
-                  "WHERE name NOT IN (SELECT name FROM {0})",
-                  Claims(), Join(rows, ", ")),
-      bound));
-  return Ok();
-}
-
-Status Records::Claim(sql::Session& session, const std::string& name, EpochId epoch) const {
-  auto claimed =
-      session.Execute(fmt::format("UPDATE {} SET epoch = {} WHERE name = CAST($name AS VARCHAR)",
-                                  Claims(), epoch.value),
-                      {TextValue("name", name)});
-  if (!claimed.ok() && claimed.error().kind == ErrorKind::kTransient) {
-    return std::move(claimed).error().While(fmt::format(
-        "another run writes the same lane or table of '{}' at the same time", file_.shown()));
-  }
-  if (TRY(std::move(claimed)) == 0)
-    return InternalError(
-        fmt::format("the claim '{}' is missing in '{}'", EscapeControl(name), file_.shown()));
   return Ok();
 }
 

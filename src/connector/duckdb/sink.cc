@@ -77,7 +77,9 @@ Result<std::unique_ptr<sql::Session>> DuckdbSink::Recorded() {
 Result<std::optional<EpochRecord>> DuckdbSink::Last(const Lane& lane) {
   const auto session = TRY(Recorded());
   if (!session) return std::optional<EpochRecord>();
-  return records_.Last(*session, lane);
+  auto last = TRY(records_.Last(*session, lane));
+  asked_ = Asked{.lane = lane, .staged = last && !last->published};
+  return last;
 }
 
 Result<std::vector<LoadedRange>> DuckdbSink::Loaded(const Lane& lane) {
@@ -90,22 +92,19 @@ Result<std::unique_ptr<DuckdbLanding>> DuckdbSink::Start(const Lane& lane,
                                                          const std::vector<Load>& loads,
                                                          Visibility visibility,
                                                          std::optional<EpochId> number) {
+  asked_.reset();
   auto session = TRY(file_.Open());
   TRY(records_.Create(*session));
-  std::vector<std::string> claims{LaneClaim(lane)};
-  for (const Load& load : loads) {
-    const std::string claim = ClaimOf(TRY(TableOf(load)), load);
-    if (!claim.empty()) claims.push_back(claim);
-  }
-  TRY(records_.EnsureClaims(*session, claims));
+  sql::Turn lane_turn =
+      TRY(file_.turns()
+              .Try(lane.Key(), file_.alias() + "/lane:" + lane.Key())
+              .While(fmt::format("starting an epoch of its lane in '{}'", file_.shown())));
   if (visibility == Visibility::kStaging) TRY(Stage(file_, lane).Prepare(*session));
   TRY(session->Begin());
-  // Touches the file, so that what others commit from here on conflicts with what this landing
-  // claims.
-  const EpochId epoch = number ? *number : TRY(records_.Allocate(*session));
-  if (number) TRY(records_.Last(*session, lane));
+  Allotted allotted = TRY(records_.Allocate(*session, lane));
+  if (number) allotted.epoch = *number;
   return std::make_unique<DuckdbLanding>(std::move(session), file_, clock_, lane, loads, visibility,
-                                         epoch);
+                                         allotted, std::move(lane_turn));
 }
 
 Result<std::unique_ptr<Landing>> DuckdbSink::Begin(const Lane& lane, const std::vector<Load>& loads,
@@ -134,18 +133,19 @@ Status DuckdbSink::Sweep(const Lane& lane, EpochId decided) {
   const auto session = TRY(Recorded());
   if (!session) return Ok();
   const Stage stage(file_, lane);
-  auto last = TRY(records_.Last(*session, lane));
-  if (!last || last->published) return Ok();  // what was staged has gone with its record
+  if (!asked_ || asked_->lane != lane) TRY(Last(lane));
+  if (!asked_->staged) return Ok();  // what was staged has gone with its record
   TRY(session->Begin());
   TRY(records_.ForgetStagedAfter(*session, lane, decided));
   TRY(stage.ForgetAfter(*session, decided));
-  last = TRY(records_.Last(*session, lane));
+  const auto last = TRY(records_.Last(*session, lane));
   if (!last || last->published) TRY(stage.DropAll(*session));
   return session->Commit();
 }
 
 Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
                             const std::vector<EpochId>& epochs) {
+  TRY(static_cast<DuckdbLanding&>(landing).Touch());
   sql::Session& session = landing.session();
   // Of this sink's Begin. Numbers that another sink gave out may stand for epochs of other lanes
   // here.
@@ -171,7 +171,6 @@ Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
     TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted,
                                     QuoteIdentifier(kEpochColumn), NumberList(ours))));
   }
-  static_cast<DuckdbLanding&>(landing).Touch();
   return records_.MarkTakenBack(session, lane, ours, landing.epoch());
 }
 

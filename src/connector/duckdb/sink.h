@@ -43,9 +43,15 @@ class DuckdbSink final : public Sink {  // the driver's thread; outlives its lan
                                                Visibility visibility,
                                                std::optional<EpochId> number);
 
+  struct Asked {
+    Lane lane;
+    bool staged;  // its last epoch waits for its publication
+  };
+
   DatabaseFile file_;
   Clock& clock_;
   Records records_;
+  std::optional<Asked> asked_;  // by Last, since the last landing began
 };
 
 }  // namespace sluice::duckdb

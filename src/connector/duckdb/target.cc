@@ -116,12 +116,15 @@ std::vector<std::string> Target::ColumnsNotIn(const Schema& rows) const {
 
 Result<std::optional<Target>> FindTarget(sql::Session& session, const DatabaseFile& file,
                                          const TableName& name) {
-  if (!TRY(TableExists(session, file.alias(), name))) {
+  auto columns = TRY(session.Table(file.alias(), name.schema, name.name));
+  if (!columns) {
     TRY(RefuseView(session, file, name));
     return std::optional<Target>();
   }
-  Target target{.name = name, .alias = file.alias(), .quoted = file.Quoted(name), .columns = {}};
-  target.columns = TRY(session.Describe("SELECT * FROM " + target.quoted));
+  Target target{.name = name,
+                .alias = file.alias(),
+                .quoted = file.Quoted(name),
+                .columns = *std::move(columns)};
   target.provenance = target.Has(kEpochColumn);
   return std::optional<Target>(std::move(target));
 }
