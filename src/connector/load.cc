@@ -21,7 +21,7 @@ constexpr std::array<std::pair<Mode, std::string_view>, 6> kModes{{
     {Mode::kReplacePartition, "replace_partition"},
 }};
 
-constexpr std::array<std::string_view, 3> kLaterModes{"scd2", "scd3", "view"};
+constexpr std::array<std::string_view, 2> kLaterModes{"scd2", "scd3"};
 
 std::vector<std::string> ModeWords() {
   std::vector<std::string> words;
@@ -44,8 +44,7 @@ Result<Mode> ParseMode(std::string_view word, const Mark& mark) {
   }
   for (std::string_view later : kLaterModes) {
     if (later == word) {
-      return ConfigError(
-          mark, fmt::format("mode '{}' is not built yet: comes with the width of a batch", word));
+      return ConfigError(mark, fmt::format("mode '{}' is not built yet: comes with checks", word));
     }
   }
   const std::vector<std::string> words = ModeWords();
@@ -93,6 +92,7 @@ std::vector<std::string> CommonLoadKeys() { return {"into", "mode", "renamed_fro
 
 Spec<LoadConfig> LoadSpec() {
   std::vector<std::string> modes = ModeWords();
+  modes.emplace_back("view");
   modes.insert(modes.end(), kLaterModes.begin(), kLaterModes.end());
   return Spec<LoadConfig>(
              "load",
@@ -121,6 +121,9 @@ Spec<LoadConfig> LoadSpec() {
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
+      .Whole(&LoadConfig::latest, "latest",
+             "A view beside the table with the newest row of each key: { view, key, order_by }.",
+             "map of view, key, order_by")
       .Text(
           &LoadConfig::renamed_from, "renamed_from",
           "What this step was called when it loaded before, `step` or `pipeline.step`: it goes on "
@@ -131,7 +134,6 @@ Spec<LoadConfig> LoadSpec() {
       .Reserved("ignore", "Columns that do not decide whether a row has changed.",
                 "the width of a batch")
       .Reserved("history", "Columns of scd2 and scd3.", "the width of a batch")
-      .Reserved("latest", "A view that keeps the newest row per key.", "the width of a batch")
       .Reserved("version", "Number of the table's version.", "schema contracts")
       .Reserved("batch_size", "Rows per request.", "the width of a batch")
       .Reserved("fresh", "How old the target may become.", "the checks")

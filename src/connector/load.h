@@ -26,6 +26,7 @@ struct LoadConfig {
       partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
+  Node latest;  // { view, key, order_by }
   std::string renamed_from;
 };
 
@@ -58,6 +59,7 @@ struct Load {
   std::string format, compression;    // files
   std::optional<PathTemplate> paths;  // files
   bool provenance = true;
+  std::string latest = {};  // statement that makes the view of `latest`; empty: none
   Mark mark;
 };
 

@@ -173,6 +173,32 @@ Result<Counts> CountsFromJson(const Json& json) {
   return counts;
 }
 
+// Four numbers, for the record is small and written with every epoch.
+Json TakenToJson(const std::map<std::string, Taken>& taken) {
+  Json json = Json::object();
+  for (const auto& [step, one] : taken)
+    json[ToJsonText(step)] = {one.inserted, one.updated, one.unchanged, one.deleted};
+  return json;
+}
+
+Result<std::map<std::string, Taken>> TakenFromJson(const Json& json) {
+  if (!json.is_object()) return Unexpected("'taken' as an object", json);
+  std::map<std::string, Taken> taken;
+  for (const auto& item : json.items()) {
+    uint64_t numbers[4] = {};
+    if (!item.value().is_array() || item.value().size() != 4)
+      return Unexpected("four counts", item.value());
+    for (size_t i = 0; i < 4; ++i) {
+      const int64_t number = TRY(NumberOf(item.value()[i], "a count"));
+      if (number < 0) return Unexpected("a count", item.value()[i]);
+      numbers[i] = static_cast<uint64_t>(number);
+    }
+    taken.emplace(TRY(FromJsonText(item.key())),
+                  Taken{numbers[0], numbers[1], numbers[2], numbers[3]});
+  }
+  return taken;
+}
+
 Result<Lane> LaneFromJson(const Json& json) {
   if (!json.is_array() || json.size() != 4) return Unexpected("a lane of four texts", json);
   return Lane{TRY(TextOf(json[0], "project")), TRY(TextOf(json[1], "pipeline")),
@@ -192,7 +218,7 @@ Result<EpochRecord> RecordFromJson(const Json& json) {
   TRY(CheckFormat(json));
   TRY(ExpectKeys(json, "the record",
                  {"format", "lane", "epoch", "fence", "run", "fingerprint", "ranges", "position",
-                  "watermarks", "fired", "books", "final", "published"}));
+                  "watermarks", "fired", "books", "taken", "final", "published"}));
   EpochRecord record;
   record.lane = TRY(LaneFromJson(*TRY(Member(json, "lane"))));
   record.epoch = EpochId{TRY(NumberAt(json, "epoch"))};
@@ -217,6 +243,7 @@ Result<EpochRecord> RecordFromJson(const Json& json) {
   for (const auto& item : books.items()) {
     record.books.emplace(TRY(FromJsonText(item.key())), TRY(CountsFromJson(item.value())));
   }
+  if (json.contains("taken")) record.taken = TRY(TakenFromJson(json["taken"]));
   record.final = TRY(FlagAt(json, "final"));
   record.published = TRY(FlagAt(json, "published"));
   return record;
@@ -251,6 +278,14 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
+Taken& Taken::operator+=(const Taken& other) {
+  inserted += other.inserted;
+  updated += other.updated;
+  unchanged += other.unchanged;
+  deleted += other.deleted;
+  return *this;
+}
+
 std::string Serialise(const std::map<std::string, Range>& ranges) {
   return RangesToJson(ranges).dump();
 }
@@ -272,6 +307,7 @@ std::string Serialise(const EpochRecord& record) {
   json["books"] = Json::object();
   for (const auto& [step, counts] : record.books)
     json["books"][ToJsonText(step)] = CountsToJson(counts);
+  if (!record.taken.empty()) json["taken"] = TakenToJson(record.taken);
   json["final"] = record.final;
   json["published"] = record.published;
   return json.dump();

@@ -55,6 +55,14 @@ struct Counts {
 };
 using Books = std::map<std::string, Counts>;  // step -> counts
 
+// What a destination says it did with the rows of one load.
+struct Taken {
+  uint64_t inserted = 0, updated = 0, unchanged = 0, deleted = 0;
+
+  Taken& operator+=(const Taken& other);
+  auto operator<=>(const Taken&) const = default;
+};
+
 // About 300 bytes, written inside the destination's own transaction: if it is there, the epoch
 // happened.
 struct EpochRecord {
@@ -68,6 +76,7 @@ struct EpochRecord {
   std::map<std::string, Micros> watermarks;  // "step\x1fpartition" -> Wp
   Micros fired{INT64_MIN};                   // windows that end at or before this have been emitted
   Books books;                               // of all epochs since the last one that published
+  std::map<std::string, Taken> taken;        // load step -> what was done; of those that publish
   bool final = false;                        // the flow has read all there is to read in this lane
   bool published = true;  // false: rows are in staging, waiting for the run's end
 };

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/letters.h"
 #include "engine/watch.h"
 
 namespace sluice {
@@ -38,12 +39,20 @@ std::set<std::string> Identities(const std::map<std::string, Range>& ranges) {
 
 }  // namespace
 
+std::map<std::string, Taken> TakenOf(const std::map<std::string, Landed>& landed) {
+  std::map<std::string, Taken> taken;
+  for (const auto& [load, one] : landed)
+    taken[load] = {one.inserted, one.updated, one.unchanged, one.deleted};
+  return taken;
+}
+
 Lane LaneOf(const Plan& plan, const Flow& flow) {
   return {plan.project, flow.lane_pipeline, flow.lane_name, plan.interval_text};
 }
 
-Lane LaneOf(const Plan& plan, const Action& action) {
-  return {plan.project, plan.pipeline, action.step, plan.interval_text};
+Lane LaneOf(const Plan& plan, const Stage& stage) {
+  if (const Flow* flow = std::get_if<Flow>(&stage)) return LaneOf(plan, *flow);
+  return {plan.project, plan.pipeline, NameOf(stage), plan.interval_text};
 }
 
 Driver::Driver(const Plan& plan, const Flow& flow, RunId run, Lease lease, World& world,
@@ -88,9 +97,17 @@ Limits Driver::EpochLimits() const {
 
 Position Driver::KeptPosition(const Epoch& epoch) const {
   Position kept;
+  std::set<std::string> read;
   for (const PlannedExtract& extract : flow_.extracts) {
     const Position own = sources_.at(extract.step)->Kept(PositionOf(epoch.position, extract.step));
     for (const auto& [partition, at] : own) kept[PartitionKey(extract.step, partition)] = at;
+    read.insert(extract.step);
+  }
+  // Of an extract that this run does without, where the next one goes on.
+  if (last_ && !again_pending_) {
+    for (const auto& [key, at] : last_->position) {
+      if (!read.contains(key.substr(0, key.find('\x1f')))) kept.emplace(key, at);
+    }
   }
   return kept;
 }
@@ -164,7 +181,9 @@ Result<std::optional<Driver::Epoch>> Driver::Freeze(std::stop_token stop) {
   // Nothing was there at all. An empty input is still an answer: it empties a partition, and leaves
   // a record.
   bool first = epochs_in_lane_ == 0 && fresh && !flow_.endless;
-  if (first) return std::optional<Epoch>(std::move(epoch));
+  // What was staged for an end that did not come as part of a range: an extract was left out.
+  bool staged = last_ && !last_->published && !again_pending_ && !flow_.endless;
+  if (first || staged) return std::optional<Epoch>(std::move(epoch));
   return std::optional<Epoch>{};
 }
 
@@ -200,6 +219,7 @@ Result<bool> Driver::Step(std::stop_token stop) {
     }
     return false;
   }
+  reading_ = epoch->ranges;
   Tell(Milestone::kFrozen);
   TRY(Run(*epoch, stop));
   ++epochs_in_lane_;
@@ -237,28 +257,7 @@ Books Driver::Waiting() const {
 }
 
 Status Driver::CheckRejects(const Moved& moved, const Epoch& epoch) const {
-  for (const Letter& letter : moved.letters) {
-    auto extract = std::find_if(flow_.extracts.begin(), flow_.extracts.end(),
-                                [&](const PlannedExtract& e) { return e.step == letter.step; });
-    const bool strict =
-        std::find(flow_.strict.begin(), flow_.strict.end(), letter.step) != flow_.strict.end();
-    if (!strict && (extract == flow_.extracts.end() || extract->on_row_error != OnRowError::kFail ||
-                    letter.code == "null_time"))
-      continue;
-    std::string place = letter.partition.empty() ? letter.source : letter.partition;
-    if (letter.line >= 0) place += fmt::format(":{}", letter.line);
-    return Error{
-        .kind = ErrorKind::kData,
-        .message = fmt::format(
-            "{}{}: {}\n  {}\n{} in all. Nothing was loaded of this epoch. To load "
-            "the good rows and park the others: on_row_error: reject",
-            strict ? fmt::format("step '{}': ", letter.step) : "", place, letter.message,
-            EscapeControl(letter.original.substr(0, 200)),
-            moved.letters.size() == 1 ? "1 bad record"
-                                      : fmt::format("{} bad records", moved.letters.size())),
-        .mark = {},
-        .retry_after = {}};
-  }
+  TRY(RefuseStrict(flow_, moved.letters));
   Books books = flow_.publish_at_end ? Waiting() : outcome_.books;
   for (const auto& [step, counts] : moved.books) books[step] += counts;
   uint64_t rejected = 0, read = 0;
@@ -360,13 +359,19 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
 
   EpochRecord record = RecordOf(number, epoch, moved);
   record.published = !staged;
+  if (!staged) record.taken = TakenOf(moved.landed);
   for (const auto& [step, counts] : Waiting()) record.books[step] += counts;
+  // Another flow of this run reads the same steps, and keeps what they reject.
+  std::erase_if(moved.letters,
+                [&](const Letter& letter) { return flow_.echoes.contains(letter.step); });
   TRY(Hold(moved, number, landings, record, stop));
   TRY(Decide(*landings[0], record));
   last_ = record;
   position_ = epoch.position;
   Enter(EpochState::kSettle);
-  for (const auto& [step, counts] : moved.books) outcome_.books[step] += counts;
+  for (const auto& [step, counts] : moved.books) {
+    if (!flow_.echoes.contains(step)) outcome_.books[step] += counts;
+  }
   outcome_.letters += moved.letters.size();
   ++outcome_.epochs;
   uint64_t rows = 0, bytes = 0;

@@ -46,6 +46,8 @@ class Driver {
   // One epoch, or the publication. False: the flow has ended.
   Result<bool> Step(std::stop_token stop);
   const FlowOutcome& outcome() const { return outcome_; }
+  // What the epoch that failed was to read; empty: it came to none.
+  const std::map<std::string, Range>& reading() const { return reading_; }
 
  private:
   struct PlacedSink {
@@ -113,11 +115,13 @@ class Driver {
   bool appenders_noted_ = false;
   uint64_t epochs_in_lane_ = 0;  // of this run
   uint64_t ranges_already_loaded_ = 0;
+  std::map<std::string, Range> reading_;
   EpochState state_now_ = EpochState::kSettle;
   FlowOutcome outcome_;
 };
 
 Lane LaneOf(const Plan& plan, const Flow& flow);
-Lane LaneOf(const Plan& plan, const Action& action);
+Lane LaneOf(const Plan& plan, const Stage& stage);
+std::map<std::string, Taken> TakenOf(const std::map<std::string, Landed>& landed);
 
 }  // namespace sluice

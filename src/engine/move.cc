@@ -460,6 +460,10 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
       Landed landed = TRY(
           open.landing->Write(i, text.sql, ToSql(text.bound), stop)
               .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));
+      if (!load.load.latest.empty()) {
+        TRY(open.landing->Run(load.load.latest, {}, stop)
+                .While("making the view of the latest rows"));
+      }
       books.Landed(load.load.step, landed.rows);
       moved.landed[load.load.step] += landed;
       TRY(Finish(open.landing->session(), books, moved));
@@ -500,6 +504,13 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
   }
   moved.books = TRY(books.Close());
   return moved;
+}
+
+Result<std::vector<Letter>> Mover::TakeLetters() {
+  BookKeeper books({});
+  Moved moved;
+  TRY(Finish(work_, books, moved));
+  return std::move(moved.letters);
 }
 
 Result<sql::Rows> Mover::Peek(const std::map<std::string, Input>& inputs, const Ref& rows,

@@ -65,6 +65,8 @@ class Mover {  // the driver's thread; one epoch
                      const std::function<Micros(const std::map<std::string, Micros>&)>& joined,
                      StateStore* state, std::stop_token stop);
   // The first rows that a step gives, computed as a run would compute them, and loaded nowhere.
+  // The records that could not become rows in what was peeked at.
+  Result<std::vector<Letter>> TakeLetters();
   Result<sql::Rows> Peek(const std::map<std::string, Input>& inputs, const relation::Ref& rows,
                          uint64_t limit, std::stop_token stop);
 

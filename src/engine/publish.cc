@@ -100,6 +100,7 @@ Status Driver::PublishStaged(std::stop_token stop) {
   record.fence = lease_.fence;
   record.published = true;
   std::vector<std::unique_ptr<Landing>> landings;
+  std::map<std::string, Landed> all;
   uint64_t rows = 0;
   for (size_t i = 0; i < sinks_.size(); ++i) {
     PlacedSink& placed = sinks_[i];
@@ -118,11 +119,13 @@ Status Driver::PublishStaged(std::stop_token stop) {
     for (size_t k = 0; k < landed.size(); ++k) {
       TRY(CheckPublished(outcome_.loads[placed.loads[k]].step, landed[k].rows));
       outcome_.loads[placed.loads[k]].landed += landed[k];
+      all[outcome_.loads[placed.loads[k]].step] = landed[k];
       rows += landed[k].rows;
     }
   }
   Tell(Milestone::kMoved);
   record.epoch = landings[0]->epoch();
+  record.taken = TakenOf(all);
   Enter(EpochState::kHold);
   for (size_t i = 1; i < landings.size(); ++i) {
     if (!landings[i]) continue;

@@ -4,17 +4,23 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <memory>
+#include <thread>
+#include <utility>
 
 #include "base/json_full.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/course.h"
 #include "engine/deadline.h"
 #include "engine/renamed.h"
+#include "pipeline/output.h"
 
 namespace sluice {
 
 namespace {
 
+constexpr std::string_view kInterrupted = "interrupted";
 constexpr RetryPolicy kTurns{.attempts = 1000,
                              .delay = std::chrono::milliseconds(5),
                              .max_delay = std::chrono::milliseconds(500)};
@@ -31,17 +37,17 @@ class Runner {
     Status done = Start();
     if (done.ok()) {
       done = Stages();
+      beside_.clear();
+      if (done.ok()) done = Output();
       (void)world_.ledger.KeepRelease(leases_);
     }
     outcome_.duration = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
-    for (const StepFacts& facts : plan_.steps) {
-      outcome_.steps.push_back(
-          {facts.name, facts.verb, books_[facts.name], durations_[facts.name]});
-    }
+    TellSteps();
     if (!done.ok()) outcome_.error = done.error();
-    outcome_.status = !outcome_.error                                 ? RunStatus::kSucceeded
-                      : outcome_.error->kind == ErrorKind::kCancelled ? RunStatus::kCancelled
-                                                                      : RunStatus::kFailed;
+    outcome_.status = outcome_.error
+                          ? (outcome_.error->kind == ErrorKind::kCancelled ? RunStatus::kCancelled
+                                                                           : RunStatus::kFailed)
+                          : StatusSoFar();
     if (outcome_.run) {
       Status ended = End();
       if (!ended.ok() && !outcome_.error) {
@@ -55,17 +61,23 @@ class Runner {
  private:
   Status Start() {
     TRY(RefuseRenamed(plan_, world_));
-    RunFilter unfinished{.pipeline = plan_.pipeline, .status = "running", .limit = 1000};
-    for (const RunRow& row : TRY(world_.ledger.Runs(unfinished))) {
-      if (row.start.interval == plan_.interval_text && row.start.project == plan_.project)
-        interrupted_.push_back(row);
+    // Those that were killed since the last one that came to an end.
+    RunFilter all{.pipeline = plan_.pipeline, .status = "", .limit = 1000, .parent = {}};
+    bool chain = true;
+    for (const RunRow& row : TRY(world_.ledger.Runs(all))) {
+      if (row.start.interval != plan_.interval_text || row.start.project != plan_.project) continue;
+      const bool open = row.end.status == RunStatus::kRunning;
+      if (open) interrupted_.push_back(row);
+      chain = chain && (open || row.end.error_kind == kInterrupted);
+      if (chain) killed_.insert(row.id);
     }
     outcome_.run = TRY(world_.ledger.KeepRunStart({.project = plan_.project,
                                                    .pipeline = plan_.pipeline,
                                                    .revision = plan_.revision,
                                                    .interval = plan_.interval_text,
                                                    .params_json = plan_.params_json,
-                                                   .started_at = outcome_.started_at}));
+                                                   .started_at = outcome_.started_at,
+                                                   .parent = options_.parent}));
     TRY(Leases());
     for (const RunRow& row : interrupted_) {
       killed_.insert(row.id);
@@ -73,13 +85,16 @@ class Runner {
           row.id,
           {.status = RunStatus::kFailed,
            .ended_at = world_.clock.Now(),
-           .error_kind = "interrupted",
+           .error_kind = std::string(kInterrupted),
            .error_message = fmt::format("the process ended in mid-run; run {} goes on from there",
                                         outcome_.run.value),
            .rejected = 0,
            .result_json = ""},
           {}));
     }
+    std::set<RunId> runs = killed_;
+    runs.insert(outcome_.run);
+    course_.emplace(plan_, world_, outcome_.run, outcome_.started_at, std::move(runs));
     return Pins();
   }
 
@@ -87,7 +102,7 @@ class Runner {
   Status Leases() {
     std::vector<std::string> lanes;
     for (const auto& stage : plan_.stages) {
-      lanes.push_back(std::visit([&](const auto& s) { return LaneOf(plan_, s).Key(); }, stage));
+      lanes.push_back(LaneOf(plan_, stage).Key());
     }
     leases_ = TRY(world_.ledger.KeepLeases(lanes, outcome_.run));
     return Ok();
@@ -98,6 +113,8 @@ class Runner {
       const Flow* flow = std::get_if<Flow>(&stage);
       if (flow == nullptr) continue;
       for (const PlannedExtract& extract : flow->extracts) {
+        if (flow->optional.contains(extract.step) && !plan_.unreached.contains(extract.step))
+          TRY(Remember(extract));
         if (extract.shape.guessed.empty() || extract.request.pinned) continue;
         TRY(world_.ledger.KeepPin(plan_.project, plan_.pipeline, extract.step,
                                   extract.shape.guessed, outcome_.started_at));
@@ -106,14 +123,127 @@ class Runner {
     return Ok();
   }
 
+  // For the day on which its source cannot be asked.
+  Status Remember(const PlannedExtract& extract) {
+    const std::string key = extract.step + std::string(kRememberedColumns);
+    const Schema columns = Visible(extract.shape.schema);
+    const auto known = TRY(world_.ledger.Pinned(plan_.project, plan_.pipeline, key));
+    if (known && Format(*known) == Format(columns)) return Ok();
+    return world_.ledger.KeepPin(plan_.project, plan_.pipeline, key, columns, outcome_.started_at);
+  }
+
   Status Stages() {
-    for (size_t i = 0; i < plan_.stages.size(); ++i) {
-      if (const Flow* flow = std::get_if<Flow>(&plan_.stages[i]))
-        TRY(RunFlow(*flow, leases_[i]));
+    for (const auto& [step, error] : plan_.unreached) TRY(AskAgain(step, error));
+    for (size_t i = 0; i < plan_.stages.size(); ++i) TRY(RunStage(plan_.stages[i], leases_[i]));
+    return Ok();
+  }
+
+  // The source of an optional extract could not be asked for its columns.
+  Status AskAgain(const std::string& step, const Error& error) {
+    Tries tries{.retry = plan_.retry, .timeout = {}, .timeout_of = {}};
+    for (const Stage& stage : plan_.stages) {
+      const Flow* flow = std::get_if<Flow>(&stage);
+      if (flow != nullptr && flow->rows.contains(step)) tries = flow->tries;
+    }
+    bool first = true;
+    const Status asked = Retrying(step, tries, [&](std::stop_token) -> Status {
+      if (std::exchange(first, false)) return error;
+      return course_->Ask(step);
+    });
+    if (asked.ok() || asked.error().kind == ErrorKind::kCancelled) return asked;
+    return course_->LeaveOut(step, asked.error()) ? Ok() : asked;
+  }
+
+  // Again without a step that failed, as often as the run can do without one.
+  Status RunStage(const Stage& whole, const Lease& lease) {
+    while (true) {
+      const Stage* stage = TRY(course_->At(NameOf(whole)));
+      if (stage == nullptr) return Ok();
+      std::map<std::string, Range> reading;
+      auto began = world_.clock.Steady();
+      Status done = Ok();
+      if (const Flow* flow = std::get_if<Flow>(stage))
+        done = RunFlow(*flow, lease, reading);
+      else if (const Action* action = std::get_if<Action>(stage))
+        done = RunAction(*action, lease);
+      else if (const ChildRun* child = std::get_if<ChildRun>(stage))
+        done = RunChild(*child);
       else
-        TRY(RunAction(std::get<Action>(plan_.stages[i]), leases_[i]));
+        done = RunLook(std::get<Look>(*stage));
+      if (done.ok()) {
+        return course_->Learn(*stage,
+                              std::chrono::duration_cast<Micros>(world_.clock.Steady() - began));
+      }
+      if (!TRY(course_->DoWithout(*stage, done.error(), reading, stop_))) return done;
+      world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", NameOf(*stage),
+                             "going on without: " + Format(done.error())});
+    }
+  }
+
+  Status RunChild(const ChildRun& child) {
+    if (child.wait == ChildRun::Wait::kNotAtAll) {
+      auto options = std::make_shared<RunOptions>(options_);
+      options->observer = nullptr;  // it is told of one thread's steps
+      beside_.emplace_back([this, &child, options] {
+        auto ends = RunChildren(child, plan_.parallelism, outcome_.run, course_->runs(), world_,
+                                *options, stop_);
+        if (ends.ok()) return;
+        world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "warn", child.step,
+                               "not waited for, and failed: " + Format(ends.error())});
+      });
+      course_->LearnChildren(child, {}, {});
+      return Ok();
+    }
+    auto began = world_.clock.Steady();
+    const std::vector<ChildEnd> ends = TRY(RunChildren(child, plan_.parallelism, outcome_.run,
+                                                       course_->runs(), world_, options_, stop_));
+    const auto took = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
+    durations_[child.step] = took;
+    course_->LearnChildren(child, ends, took);
+    for (const ChildEnd& end : ends) {
+      outcome_.notes.push_back(fmt::format("step {}: run {} of {} {}{}", child.step, end.run.value,
+                                           end.pipeline, NameOf(end.status),
+                                           end.before ? ", before this run was interrupted" : ""));
     }
     return Ok();
+  }
+
+  Status RunLook(const Look& look) {
+    return Retrying(look.step, look.tries,
+                    [&](std::stop_token stop) { return course_->Look(look, stop); });
+  }
+
+  RunStatus StatusSoFar() const {
+    return course_ && course_->partial() ? RunStatus::kPartial : RunStatus::kSucceeded;
+  }
+
+  Status Output() {
+    if (plan_.output.empty()) return Ok();
+    const Micros now = world_.clock.Now();
+    std::string at = FormatInstant(now);
+    if (!at.empty() && at.back() == 'Z') at.pop_back();
+    const std::string rejected = std::to_string(outcome_.rejected);
+    const int64_t took = (now - outcome_.started_at).count() / 1000;
+    using relation::MakeBound;
+    outcome_.output = TRY(
+        course_->Outputs({{"run.status", MakeBound("VARCHAR", std::string(NameOf(StatusSoFar())))},
+                          {"run.finished_at", MakeBound("TIMESTAMP", at)},
+                          {"run.duration_ms", MakeBound("BIGINT", std::to_string(took))},
+                          {"run.rows_rejected", MakeBound("BIGINT", rejected)},
+                          {"run.dead_letters", MakeBound("BIGINT", rejected)}}));
+    return Ok();
+  }
+
+  void TellSteps() {
+    for (const StepFacts& facts : plan_.steps) {
+      outcome_.steps.push_back({facts.name, facts.verb, books_[facts.name], durations_[facts.name],
+                                course_ ? course_->StatusOf(facts.name) : ""});
+    }
+    if (!course_) return;
+    std::erase_if(outcome_.loads, [&](const LoadOutcome& load) {
+      return course_->StatusOf(load.step) == "skipped";
+    });
+    for (std::string& note : course_->Notes()) outcome_.notes.push_back(std::move(note));
   }
 
   // Tries again what is transient; `reopen` brings the driver back to what is durable.
@@ -144,9 +274,9 @@ class Runner {
     }
   }
 
-  Status RunFlow(const Flow& flow, const Lease& lease) {
+  Status RunFlow(const Flow& flow, const Lease& lease, std::map<std::string, Range>& reading) {
     auto began = world_.clock.Steady();
-    Driver driver(plan_, flow, outcome_.run, lease, world_, options_);
+    Driver driver(course_->plan(), flow, outcome_.run, lease, world_, options_);
     bool open = false, more = true;
     Status done = Ok();
     while (more && done.ok()) {
@@ -164,19 +294,32 @@ class Runner {
     }
     auto took = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
     for (const auto& [step, counts] : driver.outcome().books) books_[step] += counts;
-    for (const std::string& step : flow.steps) durations_[step] = took;
-    outcome_.loads.insert(outcome_.loads.end(), driver.outcome().loads.begin(),
-                          driver.outcome().loads.end());
+    for (const std::string& step : flow.steps) {
+      if (!flow.echoes.contains(step)) durations_[step] += took;
+    }
+    reading = driver.reading();
+    for (const LoadOutcome& load : driver.outcome().loads) AddLoad(load);
     outcome_.rejected += driver.outcome().letters;
     outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(),
                           driver.outcome().notes.end());
     return done;
   }
 
+  // A flow that was begun again without one of its steps is told as one.
+  void AddLoad(const LoadOutcome& load) {
+    for (LoadOutcome& known : outcome_.loads) {
+      if (known.step != load.step) continue;
+      known.landed += load.landed;
+      known.already_loaded = known.already_loaded && load.already_loaded;
+      return;
+    }
+    outcome_.loads.push_back(load);
+  }
+
   // A statement inside a destination: once per run, in one transaction with its record.
   Status RunAction(const Action& action, const Lease& lease) {
     auto began = world_.clock.Steady();
-    Lane lane = LaneOf(plan_, action);
+    Lane lane = LaneOf(plan_, Stage(action));
     ConnectorContext context{world_.files, world_.database, world_.clock, world_.folder,
                              world_.secrets};
     Status done = Retrying(action.step, action.tries, [&](std::stop_token stop) -> Status {
@@ -188,7 +331,7 @@ class Runner {
         outcome_.notes.push_back(
             fmt::format("step {} was done by run {}, which was interrupted later", action.step,
                         last->run.value));
-        return Ok();
+        return world_.ledger.NoteSettled(*last, action.sink.name);
       }
       auto landing = TRY(sink.Begin(lane, {}, Visibility::kTarget, std::nullopt));
       uint64_t changed = TRY(landing->Run(action.statement, action.bound, stop));
@@ -257,9 +400,11 @@ class Runner {
   std::vector<Lease> leases_;
   std::vector<RunRow> interrupted_;
   std::set<RunId> killed_;
+  std::optional<Course> course_;  // once the run has begun
   Books books_;
   std::map<std::string, Micros> durations_;
   std::map<std::string, std::unique_ptr<Sink>> action_sinks_;
+  std::vector<std::jthread> beside_;  // runs that are not waited for; last: they use the above
 };
 
 }  // namespace
@@ -282,10 +427,10 @@ Json ErrorJson(const Error& error) {
 }  // namespace
 
 std::string RefusalJson(const std::string& pipeline, const Error& error) {
-  Json json{{"run", nullptr},           {"pipeline", pipeline},   {"status", "failed"},
-            {"interval", nullptr},      {"duration_ms", 0},       {"rejected", 0},
-            {"steps", Json::array()},   {"loads", Json::array()}, {"notes", Json::array()},
-            {"error", ErrorJson(error)}};
+  Json json{{"run", nullptr},         {"pipeline", pipeline},     {"status", "failed"},
+            {"interval", nullptr},    {"duration_ms", 0},         {"rejected", 0},
+            {"steps", Json::array()}, {"loads", Json::array()},   {"notes", Json::array()},
+            {"output", nullptr},      {"error", ErrorJson(error)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -312,7 +457,8 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
                              {"deduplicated", step.counts.deduplicated},
                              {"rejected", step.counts.rejected},
                              {"late", step.counts.late},
-                             {"duration_ms", step.duration.count() / 1000}});
+                             {"duration_ms", step.duration.count() / 1000},
+                             {"status", step.status}});
   }
   json["loads"] = Json::array();
   for (const LoadOutcome& load : outcome.loads) {
@@ -326,6 +472,9 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
                              {"bytes", load.landed.bytes},
                              {"already_loaded", load.already_loaded}});
   }
+  json["output"] = outcome.output.empty()
+                       ? Json(plan.output.empty() ? Json::object() : Json(nullptr))
+                       : OutputJson(outcome.output);
   json["notes"] = outcome.notes;
   json["error"] = outcome.error ? ErrorJson(*outcome.error) : Json(nullptr);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

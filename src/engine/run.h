@@ -22,6 +22,7 @@ struct StepOutcome {
   std::string step, verb;
   Counts counts;
   Micros duration{0};
+  std::string status = {};  // succeeded, skipped, fallback, failed; empty: it did not run
 };
 
 struct RunOutcome {
@@ -33,6 +34,7 @@ struct RunOutcome {
   std::vector<LoadOutcome> loads;
   uint64_t rejected = 0;  // dead letters of this run
   std::vector<std::string> notes;
+  std::vector<OutputValue> output;  // empty where the run failed
   std::optional<Error> error;
 };
 

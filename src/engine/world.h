@@ -49,6 +49,7 @@ struct World {
 struct RunOptions {
   bool again = false;            // --again, --full-refresh: load what is already loaded once more
   bool resync = false;           // copy --resync: go on from what the destinations hold
+  std::string parent;            // the run that started this one: RunStart::parent
   std::string resync_hint;       // what to type for that; empty: sluice resync PIPELINE
   std::optional<Limits> limits;  // of an epoch, instead of the plan's (tests)
   uint64_t letter_limit_bytes = 256 << 20;  // of one epoch's dead letters

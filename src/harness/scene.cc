@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "base/secret_store.h"
 #include "base/text.h"
+#include "pipeline/macros.h"
 #include "pipeline/plan.h"
+#include "pipeline/references.h"
 
 namespace sluice::harness {
 
@@ -77,16 +80,21 @@ RunReport Scene::Run(const RunSpec& spec) {
                                        .threads = spec.threads,
                                        .temp_folder = store + "/temp"});
   if (!database.ok()) return refuse(database.error());
-  ConnectorContext context{*files_, **database, clock, folder_};
+  auto secrets = MakeSecrets(*files_, folder_, folder_ + "/.sluice/secrets.json");
+  if (Status opened = OpenPlainReferences(*project, connectors_, *secrets); !opened.ok())
+    return refuse(opened.error());
+  if (Status made = LoadMacros(*project, **database); !made.ok()) return refuse(made.error());
+  ConnectorContext context{*files_, **database, clock, folder_, secrets.get()};
   Result<PipelineFile> file = ReadPipeline(*files_, *project, spec.pipeline);
   if (!file.ok()) return refuse(file.error());
-  request->pinned = [&](const std::string& step) {
-    return (*ledger)->Pinned(project->name, file->name, step);
+  request->pinned_of = [&](const std::string& pipeline, const std::string& step) {
+    return (*ledger)->Pinned(project->name, pipeline, step);
   };
+  request->pinned = [&](const std::string& step) { return request->pinned_of(file->name, step); };
   Result<Plan> plan = MakePlan(*project, *file, *request, connectors_, verbs_, context);
   if (!plan.ok()) return refuse(plan.error());
   report.plan = Describe(*plan);
-  World world{*files_, clock, **database, **ledger, folder_, store};
+  World world{*files_, clock, **database, **ledger, folder_, store, secrets.get()};
   world.has_pipeline = [&](const std::string& name) {
     return HasPipeline(*files_, *project, name);
   };

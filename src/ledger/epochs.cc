@@ -141,6 +141,24 @@ Result<std::optional<EpochRecord>> LedgerStore::Last(const Lane& lane, std::stri
   });
 }
 
+Result<std::vector<EpochRecord>> LedgerStore::Epochs(const Lane& lane,
+                                                     const std::set<RunId>& runs) {
+  return Reading([&](sqlite::Connection& connection) -> Result<std::vector<EpochRecord>> {
+    const std::string key = lane.Key();
+    std::vector<EpochRecord> records;
+    for (const RunId run : runs) {
+      sqlite::Query row = TRY(connection.Select(
+          "SELECT record FROM epochs WHERE lane = (SELECT id FROM lanes WHERE key = ?1)"
+          " AND run = ?2 ORDER BY epoch",
+          key, run.value));
+      while (TRY(row.Next()))
+        records.push_back(
+            TRY(ParseEpochRecord(row.Text(0)).While(fmt::format("ledger '{}'", path_))));
+    }
+    return records;
+  });
+}
+
 Status LedgerStore::DropHeld(const Lane& lane, EpochId after) {
   const std::string key = lane.Key();
   const bool any = TRY(Reading([&](sqlite::Connection& connection) -> Result<bool> {

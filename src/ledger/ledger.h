@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Lease {
 struct RunStart {
   std::string project, pipeline, revision, interval, params_json;
   Micros started_at;
+  std::string parent = {};  // the run that started it: "RUN/STEP/what"; empty: none
 };
 enum class RunStatus : uint8_t { kRunning, kSucceeded, kPartial, kFailed, kCancelled };
 std::string_view NameOf(RunStatus status);
@@ -53,6 +55,7 @@ struct RunRow {
 struct RunFilter {
   std::string pipeline, status;
   int64_t limit = 20;
+  std::string parent = {};
 };
 
 struct LogRow {
@@ -120,6 +123,9 @@ class Ledger {  // any thread
   virtual Status NoteSettled(const EpochRecord& record, const std::string& decider) = 0;
   virtual Result<std::optional<EpochRecord>> Last(const Lane& lane,
                                                   std::string* decider = nullptr) = 0;
+  // The settled epochs of the lane that belong to one of `runs`, in order.
+  virtual Result<std::vector<EpochRecord>> Epochs(const Lane& lane,
+                                                  const std::set<RunId>& runs) = 0;
   // `resync`: forget progress after `epoch` (of every lane whose key starts with that of `lane`,
   // interval empty = all).
   virtual Status KeepResync(const Lane& lane, EpochId epoch) = 0;

@@ -82,7 +82,13 @@ CREATE TABLE appenders (
   PRIMARY KEY (project, sink, target, pipeline, flow)) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2};
+// Runs that other runs start.
+constexpr std::string_view kVersion3 = R"sql(
+ALTER TABLE runs ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+CREATE INDEX runs_of_parent ON runs (parent) WHERE parent <> '';
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
 
 Error NewerError(const std::string& path, int64_t found, size_t known) {
   return RejectedError(

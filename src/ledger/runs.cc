@@ -30,8 +30,8 @@ Result<RunStatus> StatusOf(std::string_view name) {
 Result<RunRow> RunFrom(const sqlite::Query& row) {
   RunRow run{
       .id = RunId{row.Int(0)},
-      .start = {row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5),
-                Micros{row.Int(6)}},
+      .start = {row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5), Micros{row.Int(6)},
+                row.Text(13)},
       .end = {RunStatus::kRunning, Micros{row.Int(8)}, row.Text(9), row.Text(10), 0, row.Text(12)}};
   run.end.status = TRY(StatusOf(row.Text(7)));
   run.end.rejected = static_cast<uint64_t>(row.Int(11));
@@ -53,10 +53,10 @@ Result<RunId> LedgerStore::KeepRunStart(const RunStart& start) {
   RunId run;
   TRY(writer_.Share([&](sqlite::Connection& connection) -> Status {
     TRY(connection.Execute(
-        "INSERT INTO runs (project, pipeline, revision, interval, status, started_at, params)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO runs (project, pipeline, revision, interval, status, started_at, params, "
+        "parent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         start.project, start.pipeline, start.revision, start.interval, NameOf(RunStatus::kRunning),
-        start.started_at.count(), start.params_json));
+        start.started_at.count(), start.params_json, start.parent));
     run = RunId{connection.LastId()};
     return Ok();
   }));
@@ -91,10 +91,11 @@ Result<std::vector<RunRow>> LedgerStore::Runs(const RunFilter& filter) {
     constexpr std::string_view kAll =
         "SELECT id, project, pipeline, revision, interval, params, started_at, status, ended_at, "
         "error_kind,"
-        " error_message, rejected, result FROM runs WHERE (?1 = '' OR pipeline = ?1) AND (?2 = '' "
-        "OR status = ?2)"
+        " error_message, rejected, result, parent FROM runs WHERE (?1 = '' OR pipeline = ?1) AND "
+        "(?2 = '' OR status = ?2) AND (?4 = '' OR parent = ?4)"
         " ORDER BY id DESC LIMIT ?3";
-    sqlite::Query rows = TRY(connection.Select(kAll, filter.pipeline, filter.status, filter.limit));
+    sqlite::Query rows =
+        TRY(connection.Select(kAll, filter.pipeline, filter.status, filter.limit, filter.parent));
     std::vector<RunRow> runs;
     while (TRY(rows.Next())) runs.push_back(TRY(RunFrom(rows)));
     return runs;

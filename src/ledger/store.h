@@ -64,6 +64,7 @@ class LedgerStore final : public Ledger {
   Status NoteSettled(const EpochRecord& record, const std::string& decider) override;
   Result<std::optional<EpochRecord>> Last(const Lane& lane,
                                           std::string* decider = nullptr) override;
+  Result<std::vector<EpochRecord>> Epochs(const Lane& lane, const std::set<RunId>& runs) override;
   Status KeepResync(const Lane& lane, EpochId epoch) override;
 
   Result<std::vector<LetterRow>> Letters(const LetterFilter& filter) override;

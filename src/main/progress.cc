@@ -27,12 +27,12 @@ uint64_t ResidentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-class Silent : public Progress {
+class Silent : public ProgressLine {
  public:
   void Stop() override {}
 };
 
-class Shown : public Progress {
+class Shown : public ProgressLine {
  public:
   explicit Shown(ProgressStyle style) : style_(style), began_(SteadyClock::now()) {
     painter_ = std::jthread([this](std::stop_token stop) { Paint(stop); });
@@ -136,7 +136,7 @@ ProgressStyle DefaultProgress() {
   return isatty(STDERR_FILENO) ? ProgressStyle::kTerminal : ProgressStyle::kPlain;
 }
 
-std::unique_ptr<Progress> Progress::Start(ProgressStyle style) {
+std::unique_ptr<ProgressLine> ProgressLine::Start(ProgressStyle style) {
   if (style == ProgressStyle::kNone) return std::make_unique<Silent>();
   return std::make_unique<Shown>(style);
 }

@@ -13,9 +13,9 @@ enum class ProgressStyle : unsigned char { kNone, kPlain, kTerminal };
 // kTerminal where standard error is one, kPlain elsewhere.
 ProgressStyle DefaultProgress();
 
-class Progress : public Observer {
+class ProgressLine : public Observer {
  public:
-  static std::unique_ptr<Progress> Start(ProgressStyle style);
+  static std::unique_ptr<ProgressLine> Start(ProgressStyle style);
   virtual void Stop() = 0;  // clears the line
 };
 

@@ -39,7 +39,11 @@ Status AttachAll(ProjectSession& project, sql::Session& session, const std::stri
                                        near ? "; did you mean '" + *near + "'?"
                                             : "; there are: " + Join(known, ", ")));
   }
-  if (attached.size() == 1) TRY(session.Execute("USE " + QuoteIdentifier(attached[0])));
+  if (attached.size() == 1) {
+    TRY(session.Execute(
+        "SET search_path = " +
+        QuoteLiteral(fmt::format("{}.main,memory.main", QuoteIdentifier(attached[0])))));
+  }
   return Ok();
 }
 

@@ -13,7 +13,7 @@ namespace sluice {
 
 int RunAndReport(ProjectSession& session, const Plan& plan, World& world, RunOptions options,
                  bool json) {
-  auto progress = Progress::Start(json ? ProgressStyle::kNone : DefaultProgress());
+  auto progress = ProgressLine::Start(json ? ProgressStyle::kNone : DefaultProgress());
   std::mt19937_64 random{std::random_device{}()};
   options.random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); };
   options.observer = progress.get();

@@ -6,6 +6,7 @@
 #include "main/command.h"
 #include "main/session.h"
 #include "pipeline/json_schema.h"
+#include "pipeline/output.h"
 #include "spec/describe.h"
 
 namespace sluice {
@@ -28,9 +29,21 @@ Result<Json> SchemaOf(const std::string& what, ProjectSession& session) {
               (near ? "; did you mean '" + *near + "'?" : "; valid: " + Join(known, ", ")));
 }
 
+Result<Json> SchemaOfOutput(const std::string& pipeline, ProjectSession& session) {
+  const PipelineFile file = TRY(ReadPipeline(session.files(), session.project(), pipeline));
+  PlanRequest request;
+  request.now = session.clock().Now();
+  const Plan plan = TRY(session.MakePlanOf(file, request));
+  if (plan.output.empty())
+    return ConfigError({file.path, 1, 1}, "'" + plan.pipeline + "' says no output:");
+  return OutputSchema(plan.pipeline, plan.output);
+}
+
 Result<int> ShowSchema(const Invocation& invocation) {
   auto session = TRY(ProjectSession::Open(invocation));
-  Json schema = TRY(SchemaOf(invocation.Get("what", "pipeline"), *session));
+  Json schema = invocation.Has("--output")
+                    ? TRY(SchemaOfOutput(invocation.Get("--output"), *session))
+                    : TRY(SchemaOf(invocation.Get("what", "pipeline"), *session));
   std::printf("%s\n", schema.dump(2).c_str());
   return kExitOk;
 }
@@ -43,7 +56,9 @@ Command SchemaCommand() {
           .example = "sluice schema pipeline > pipeline.schema.json",
           .arguments = {{"what", "pipeline (default), project, or a type of connection",
                          Argument::Count::kOptional}},
-          .options = {ProjectOption()},
+          .options = {ProjectOption(),
+                      EnvOption(),
+                      {"--output", "PIPELINE", "Of the output of this pipeline"}},
           .run = ShowSchema};
 }
 

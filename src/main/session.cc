@@ -10,6 +10,7 @@
 
 #include "base/secret_store.h"
 #include "base/text.h"
+#include "pipeline/macros.h"
 #include "pipeline/references.h"
 
 namespace sluice {
@@ -101,7 +102,9 @@ Result<sql::Database*> ProjectSession::database() {
     if (project_.memory_bytes) options.memory_bytes = *project_.memory_bytes / 100 * 65;
     options.threads = project_.parallelism;
     options.temp_folder = store_ + "/temp";
-    database_ = TRY(sql::Database::Open(options));
+    auto opened = TRY(sql::Database::Open(options));
+    TRY(LoadMacros(project_, *opened));
+    database_ = std::move(opened);
   }
   return database_.get();
 }
@@ -148,8 +151,11 @@ Result<Plan> ProjectSession::MakePlanOf(const PipelineFile& file, const PlanRequ
   // A check must not create a ledger; where there is one, the types that earlier runs pinned hold.
   if (files_->Exists(store_ + "/ledger.db")) {
     Ledger* ledger = TRY(this->ledger());
-    with_pins.pinned = [this, ledger, name = file.name](const std::string& step) {
-      return ledger->Pinned(project_.name, name, step);
+    with_pins.pinned_of = [this, ledger](const std::string& pipeline, const std::string& step) {
+      return ledger->Pinned(project_.name, pipeline, step);
+    };
+    with_pins.pinned = [of = with_pins.pinned_of, name = file.name](const std::string& step) {
+      return of(name, step);
     };
   }
   ConnectorContext context = TRY(this->context());

@@ -65,6 +65,18 @@ std::string Indent(std::string_view text, std::string_view by) {
   return indented;
 }
 
+std::string OptionalLines(const StepFacts& facts) {
+  std::string text;
+  if (!facts.when.empty()) text += fmt::format("    when {}\n", facts.when);
+  if (!facts.waits_for.empty())
+    text += fmt::format("    waits for {}\n", Join(facts.waits_for, ", "));
+  if (facts.on_error == "skip") text += "    on error: skipped, and the run is partial\n";
+  if (facts.on_error == "fallback")
+    text += "    on error: its fallback is read, and the run is partial\n";
+  if (facts.skip == Skip::kHollow) text += fmt::format("    skipped: {}\n", facts.why);
+  return text;
+}
+
 std::string StepLines(const Plan& plan, const Flow& flow, const std::string& name) {
   const StepFacts* facts = FactsOf(plan, name);
   std::string text = fmt::format("  {}: {}", name, facts->verb);
@@ -72,6 +84,7 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
   text += fmt::format(" [{}]\n", NameOf(facts->reach));
   if (!facts->description.empty()) text += fmt::format("    {}\n", facts->description);
   if (!facts->tags.empty()) text += fmt::format("    tags {}\n", Join(facts->tags, ", "));
+  text += OptionalLines(*facts);
   for (const PlannedExtract& extract : flow.extracts) {
     if (extract.step != name) continue;
     text += fmt::format("    reads {}\n", extract.shape.describe);
@@ -86,6 +99,7 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
     if (load.load.step != name) continue;
     text += fmt::format("    {}\n    fingerprint {}\n", LoadLine(flow, load),
                         flow.fingerprints.at(name));
+    if (!load.load.latest.empty()) text += fmt::format("    {}\n", load.load.latest);
   }
   return text + fmt::format("    {}\n", Format(facts->schema));
 }
@@ -112,10 +126,47 @@ std::string FlowText(const Plan& plan, const Flow& flow) {
   return text;
 }
 
-std::string ActionText(const Action& action) {
-  std::string text = fmt::format("action {}: once per run in {}, {}\n  fingerprint {}\n{}",
+std::string ChildText(const Plan& plan, const ChildRun& child) {
+  std::string text =
+      fmt::format("run {}: {}{}\n{}", child.step, child.each ? "once per element, " : "",
+                  child.wait == ChildRun::Wait::kForItsEnd ? "and its end is waited for"
+                                                           : "beside what comes after",
+                  OptionalLines(*FactsOf(plan, child.step)));
+  for (const ChildCall& call : child.calls) {
+    text += fmt::format("  pipeline {}", call.pipeline);
+    for (const auto& [name, value] : call.params) text += fmt::format(" {}={}", name, value);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string LookText(const Plan& plan, const Look& look) {
+  std::string text = fmt::format("look at {}: {}, for {{{{ }}}}; loaded nowhere\n", look.step,
+                                 look.wants == Look::Wants::kOneRow ? "its one row" : "its rows");
+  for (const std::string& step : look.flow.steps) text += StepLines(plan, look.flow, step);
+  return text;
+}
+
+std::string OutputText(const Plan& plan) {
+  std::string text;
+  for (const OutputValue& value : plan.output)
+    text += fmt::format("  {} {}\n", value.name, value.type);
+  return text.empty() ? text : "\noutput\n" + text;
+}
+
+std::string GoneText(const Plan& plan) {
+  std::string text;
+  for (const StepFacts& facts : plan.steps) {
+    if (facts.skip == Skip::kGone) text += fmt::format("  {}: {}\n", facts.name, facts.why);
+  }
+  return text.empty() ? text : "\nskipped\n" + text;
+}
+
+std::string ActionText(const Plan& plan, const Action& action) {
+  std::string text = fmt::format("action {}: once per run in {}, {}\n  fingerprint {}\n{}{}",
                                  action.step, action.sink.name, TriesText(action.tries),
-                                 action.fingerprint, Indent(Trim(action.statement), "    "));
+                                 action.fingerprint, OptionalLines(*FactsOf(plan, action.step)),
+                                 Indent(Trim(action.statement), "    "));
   for (const sql::Bound& bound : action.bound)
     text += fmt::format("    ${} = {} ({})\n", bound.name, bound.text.value_or("NULL"), bound.type);
   return text;
@@ -176,9 +227,14 @@ std::string Describe(const Plan& plan) {
     text += "\n";
     if (const auto* flow = std::get_if<Flow>(&stage))
       text += FlowText(plan, *flow);
+    else if (const auto* action = std::get_if<Action>(&stage))
+      text += ActionText(plan, *action);
+    else if (const auto* child = std::get_if<ChildRun>(&stage))
+      text += ChildText(plan, *child);
     else
-      text += ActionText(std::get<Action>(stage));
+      text += LookText(plan, std::get<Look>(stage));
   }
+  text += GoneText(plan) + OutputText(plan);
   if (!plan.warnings.empty()) text += "\n";
   for (const Warning& warning : plan.warnings) {
     text += fmt::format("warning: {}\n", Format(ConfigError(warning.mark, warning.text)));
@@ -206,12 +262,28 @@ std::string DescribeJson(const Plan& plan) {
                              {"tags", step.tags},
                              {"from", step.from},
                              {"reach", NameOf(step.reach)},
+                             {"when", step.when},
+                             {"on_error", step.on_error},
+                             {"waits_for", step.waits_for},
+                             {"skipped", step.skip == Skip::kNo ? "" : step.why},
                              {"schema", SchemaJson(step.schema)}});
   }
   json["stages"] = Json::array();
   for (const auto& stage : plan.stages) {
     if (const auto* flow = std::get_if<Flow>(&stage)) {
       json["stages"].push_back(FlowJson(*flow));
+      continue;
+    }
+    if (const auto* look = std::get_if<Look>(&stage)) {
+      json["stages"].push_back(
+          {{"kind", "look"}, {"step", look->step}, {"steps", look->flow.steps}});
+      continue;
+    }
+    if (const auto* child = std::get_if<ChildRun>(&stage)) {
+      Json calls = Json::array();
+      for (const ChildCall& call : child->calls)
+        calls.push_back({{"pipeline", call.pipeline}, {"params", call.params}});
+      json["stages"].push_back({{"kind", "run"}, {"step", child->step}, {"calls", calls}});
       continue;
     }
     const Action& action = std::get<Action>(stage);
@@ -222,6 +294,8 @@ std::string DescribeJson(const Plan& plan) {
                               {"statement", action.statement},
                               {"fingerprint", action.fingerprint}});
   }
+  json["output"] = Json::object();
+  for (const OutputValue& value : plan.output) json["output"][value.name] = value.type;
   json["warnings"] = Json::array();
   for (const Warning& warning : plan.warnings) {
     json["warnings"].push_back({{"file", warning.mark.file},

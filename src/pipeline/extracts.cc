@@ -198,7 +198,14 @@ Status PlanExtract(Planning& planning, Planned& step) {
   }
   TRY(CheckEndpointKeys(written, endpoint, CommonExtractKeys(), &Connector::extract_keys,
                         planning.connectors));
+  (void)planning.values.TakeAwaited();
   const Node body = TRY(planning.values.Body(written, facts, {"query"}));
+  if (const auto awaited = planning.values.TakeAwaited(); !awaited.empty()) {
+    return ConfigError(step.node->mark,
+                       fmt::format("'{}' is known only in the run, and an extract's columns before "
+                                   "it: it can stand in query:, not here",
+                                   *awaited.begin()));
+  }
   PlannedExtract extract;
   extract.step = step.node->name;
   extract.connector = endpoint.connector;
@@ -207,15 +214,10 @@ Status PlanExtract(Planning& planning, Planned& step) {
   extract.request.names_files = LoadsNameFiles(planning);
   auto source = endpoint.connector->source(endpoint.connection, extract.request, planning.context);
   if (!source.ok()) return std::move(source).error().At(step.node->mark);
-  auto shape = (*source)->Describe(planning.session, {});
-  if (!shape.ok())
-    return std::move(shape)
-        .error()
-        .While(fmt::format("reading the columns of step '{}'", extract.step))
-        .At(step.node->mark);
-  extract.shape = std::move(*shape);
+  extract.shape = TRY(ShapeOf(planning, step, extract.request, **source));
   extract.on_null_time = extract.request.config.on_null_time;
   step.extract = std::move(extract);
+  if (step.skip == Skip::kNo) TRY(CheckFallback(planning, step));
   const ExtractConfig& config = step.extract->request.config;
   TRY(CheckEventTime(step, config));
   TRY(CheckRangeColumn(*step.extract, config));

@@ -50,6 +50,10 @@ void Identify(const Planning& planning, Flow& flow) {
       const Planned& planned = planning.steps.at(step);
       if (planned.extract) text += "\n" + step + ": " + planned.identity;
     }
+    const std::string lower = ToLower(text);
+    for (const Macro& macro : planning.project.macros) {
+      if (lower.find(macro.name) != std::string::npos) text += "\n" + macro.statement;
+    }
     all += flow.fingerprints[load.load.step] = Fingerprint(text);
   }
   flow.fingerprint = Fingerprint(all);

@@ -1,5 +1,6 @@
 // Steps that share rows are one flow; actions stand between flows. Stages come in an order that
-// every `after`, and every table that an action may read, agrees with; beyond that, as written.
+// every `after`, every value of a step in {{ }} and every table that an action may read agrees with
+// (groups.cc); beyond that, as written.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,32 +10,24 @@
 #include "pipeline/planner.h"
 
 namespace sluice {
-namespace {
 
 std::vector<std::string> DataEdges(const Planned& step) {
-  if (step.IsAction()) return {};
+  if (step.IsAction() || step.IsRun() || step.action) return {};
   std::vector<std::string> edges = step.from;
   edges.insert(edges.end(), step.mentions.begin(), step.mentions.end());
   return edges;
 }
 
-// step -> the first step (in the file) of its component.
-std::map<std::string, std::string> Components(const Planning& planning) {
-  std::map<std::string, std::string> parent;
-  const std::function<std::string(const std::string&)> root = [&](const std::string& name) {
-    return parent.at(name) == name ? name : parent[name] = root(parent.at(name));
-  };
-  for (const auto& [name, step] : planning.steps) parent[name] = name;
-  for (const auto& [name, step] : planning.steps) {
-    for (const std::string& edge : DataEdges(step)) {
-      const std::string a = root(name), b = root(edge);
-      const bool first = planning.steps.at(a).position < planning.steps.at(b).position;
-      if (a != b) parent[first ? b : a] = first ? a : b;
-    }
-  }
-  for (auto& [name, above] : parent) above = root(name);
-  return parent;
+std::vector<std::string> NeedsOf(const Planned& step) {
+  std::vector<std::string> needs = step.mentions;
+  needs.insert(needs.end(), step.after.begin(), step.after.end());
+  const bool said = step.node->step.Find("from") != nullptr;
+  const bool reads = !step.IsAction() && !step.IsRun();
+  if (said || reads) needs.insert(needs.end(), step.from.begin(), step.from.end());
+  return needs;
 }
+
+namespace {
 
 // Steps whose rows reach a load; the others are checked but never run.
 std::set<std::string> Needed(const Planning& planning, const std::vector<std::string>& members) {
@@ -106,13 +99,28 @@ void CheckLanes(Planning& planning) {
   }
 }
 
-Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
+// Of no load: whose rows {{ }} names, or that a skipped step would read.
+bool IsLookedAt(const Planning& planning, const std::string& name) {
+  return std::any_of(planning.steps.begin(), planning.steps.end(), [&](const auto& other) {
+    const auto& dropped = other.second.dropped;
+    if (std::find(dropped.begin(), dropped.end(), name) != dropped.end()) return true;
+    const auto& looks = other.second.looks;
+    return std::any_of(looks.begin(), looks.end(), [&](const auto& look) {
+      const auto above = Upstream(planning, look.first);
+      return std::find(above.begin(), above.end(), name) != above.end();
+    });
+  });
+}
+
+Flow BuildFlow(Planning& planning, const Group& group) {
   Flow flow;
-  const std::set<std::string> needed = Needed(planning, members);
-  for (const std::string& name : members) {
+  flow.echoes = group.echoes;
+  const std::set<std::string> needed = Needed(planning, group.members);
+  for (const std::string& name : group.members) {
     Planned& step = planning.Step(name);
     flow.rows[name] = step.output->rows;
     if (!needed.contains(name) && !needed.empty()) {
+      if (IsLookedAt(planning, name)) continue;
       planning.Warn(step.node->mark,
                     fmt::format("the rows of step '{}' go nowhere; no load takes them", name));
       continue;
@@ -124,6 +132,7 @@ Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
       AddSink(flow, *step.sink);
     }
     if (step.strict) flow.strict.push_back(name);
+    if (step.optional && step.skip == Skip::kNo && !step.fallen) flow.optional.insert(name);
     flow.reach = std::max(flow.reach, step.reach);
     flow.endless = flow.endless || (step.extract && step.extract->shape.endless);
     if (step.reach != Reach::kKeyed) continue;
@@ -143,85 +152,6 @@ Flow BuildFlow(Planning& planning, const std::vector<std::string>& members) {
   return flow;
 }
 
-struct Stage {
-  size_t position = 0;
-  std::vector<std::string> members;
-  std::set<size_t> before;  // stages that come first
-};
-
-class Stages {
- public:
-  explicit Stages(Planning& planning) : planning_(planning), component_(Components(planning)) {
-    for (const StepNode& node : planning_.file.steps) {
-      const std::string& root = component_.at(node.name);
-      if (!index_.contains(root)) {
-        index_[root] = stages_.size();
-        stages_.push_back({planning_.Step(root).position, {}, {}});
-      }
-      stages_[index_[root]].members.push_back(node.name);
-    }
-    for (const StepNode& node : planning_.file.steps) Order(planning_.Step(node.name));
-  }
-
-  // Empty where they wait for each other: told.
-  std::vector<std::vector<std::string>> Sorted() {
-    std::vector<std::vector<std::string>> sorted;
-    std::vector<bool> placed(stages_.size());
-    while (sorted.size() < stages_.size()) {
-      size_t next = stages_.size();
-      for (size_t i = 0; i < stages_.size() && next == stages_.size(); ++i) {
-        const auto& before = stages_[i].before;
-        const bool ready =
-            std::all_of(before.begin(), before.end(), [&](size_t s) { return placed[s]; });
-        if (!placed[i] && ready) next = i;
-      }
-      if (next == stages_.size()) return Stuck(placed);
-      placed[next] = true;
-      sorted.push_back(stages_[next].members);
-    }
-    return sorted;
-  }
-
- private:
-  size_t StageOf(const std::string& step) const { return index_.at(component_.at(step)); }
-
-  void Order(const Planned& step) {
-    const size_t own = StageOf(step.node->name);
-    for (const std::string& name : step.after) {
-      if (StageOf(name) == own) {
-        planning_.errors.push_back(
-            ConfigError(step.node->step.Find("after")->mark,
-                        fmt::format("'after: {}': both steps share rows and run at once", name)));
-      } else {
-        stages_[own].before.insert(StageOf(name));
-      }
-    }
-    if (!step.IsAction()) return;
-    for (const std::string& name : step.from) stages_[own].before.insert(StageOf(name));
-    for (const auto& [name, other] : planning_.steps) {
-      const bool same_place = other.sink && step.sink && other.sink->key == step.sink->key;
-      if (same_place && other.position < step.position && StageOf(name) != own)
-        stages_[own].before.insert(StageOf(name));
-    }
-  }
-
-  std::vector<std::vector<std::string>> Stuck(const std::vector<bool>& placed) {
-    std::vector<std::string> names;
-    for (size_t i = 0; i < stages_.size(); ++i) {
-      if (!placed[i]) names.push_back(stages_[i].members.front());
-    }
-    planning_.errors.push_back(
-        ConfigError(planning_.Step(names.front()).node->mark,
-                    fmt::format("stages wait for each other: {}", Join(names, ", "))));
-    return {};
-  }
-
-  Planning& planning_;
-  std::map<std::string, std::string> component_;
-  std::map<std::string, size_t> index_;
-  std::vector<Stage> stages_;
-};
-
 }  // namespace
 
 std::vector<std::string> Upstream(const Planning& planning, const std::string& step) {
@@ -240,35 +170,113 @@ std::vector<std::string> Upstream(const Planning& planning, const std::string& s
   return steps;
 }
 
-void BuildStages(Planning& planning) {
-  bool endless = false;
-  for (const std::vector<std::string>& members : Stages(planning).Sorted()) {
-    Planned& first = planning.Step(members.front());
-    if (first.action) {
-      if (endless)
-        planning.Fail(
-            first,
-            ConfigError(
-                first.node->mark,
-                fmt::format("step '{}' comes after a flow that has no end; it would never run",
-                            members.front())));
-      first.action->tries = TriesOf(planning, members);
-      planning.plan.stages.emplace_back(*first.action);
-      continue;
+namespace {
+
+void CheckDelivery(Planning& planning, const Flow& flow) {
+  const Node* node = planning.file.node.Find("delivery");
+  if (node == nullptr) return;
+  for (const PlannedSink& sink : flow.sinks) {
+    if (sink.capabilities.atomicity == Atomicity::kRecorded) continue;
+    planning.errors.push_back(ConfigError(
+        node->mark,
+        fmt::format("delivery: exactly_once cannot be had of '{}': it keeps no record of "
+                    "what was loaded beside the rows",
+                    sink.name)));
+  }
+}
+
+// The rows of a step, computed for {{ }}: only what is above it.
+Look BuildLook(Planning& planning, const Group& group) {
+  Look look{.step = group.look->first, .wants = group.look->second, .flow = {}, .tries = {}};
+  for (const std::string& name : Upstream(planning, look.step)) {
+    Planned& step = planning.Step(name);
+    look.flow.rows[name] = step.output->rows;
+    look.flow.steps.push_back(name);
+    if (step.extract) look.flow.extracts.push_back(*step.extract);
+    if (step.strict) look.flow.strict.push_back(name);
+    look.flow.reach = Reach::kWhole;
+    if (step.extract && step.extract->shape.endless) {
+      planning.Fail(step,
+                    ConfigError(step.node->mark,
+                                fmt::format("{{{{ steps.{}.row… }}}} needs all rows, and '{}' "
+                                            "has no end",
+                                            look.step, name)));
     }
-    Flow flow = BuildFlow(planning, members);
-    if (flow.loads.empty() && !planning.request.preview) {
+    if (step.extract && step.extract->request.config.incremental) {
+      planning.Fail(step, ConfigError(step.node->mark,
+                                      fmt::format("{{{{ steps.{}.row… }}}} reads all rows, and "
+                                                  "'incremental' only what has changed; give the "
+                                                  "value an extract of its own",
+                                                  look.step)));
+    }
+  }
+  look.flow.id = look.step;
+  look.tries = TriesOf(planning, group.members);
+  return look;
+}
+
+void TellLate(Planning& planning, const Group& group, const std::string& stage) {
+  for (const std::string& name : group.members) {
+    if (!planning.Step(name).awaits.empty()) planning.plan.late.insert(stage);
+  }
+}
+
+bool IsGone(Planning& planning, const Group& group) {
+  return std::any_of(group.gates.begin(), group.gates.end(), [&](const std::string& gate) {
+    return planning.Step(gate).skip == Skip::kGone;
+  });
+}
+
+void AddAction(Planning& planning, const Group& group) {
+  Planned& step = planning.Step(group.members.front());
+  step.action->tries = TriesOf(planning, group.members);
+  planning.plan.stages.emplace_back(*step.action);
+}
+
+void AddFlow(Planning& planning, const Group& group) {
+  Flow flow = BuildFlow(planning, group);
+  if (flow.loads.empty() && !planning.request.preview) {
+    const Planned& first = planning.Step(group.members.front());
+    planning.errors.push_back(ConfigError(
+        first.node->mark,
+        fmt::format("the rows of step '{}' go nowhere: add a load step", group.members.back())));
+    return;
+  }
+  flow.tries = TriesOf(planning, group.members);
+  CheckTargets(planning, flow);
+  CheckDelivery(planning, flow);
+  Publish(flow, planning.plan);
+  Identify(planning, flow);
+  planning.plan.stages.emplace_back(std::move(flow));
+}
+
+}  // namespace
+
+void BuildStages(Planning& planning) {
+  const Flow* endless = nullptr;
+  for (const Group& group : GroupSteps(planning)) {
+    if (IsGone(planning, group)) continue;
+    const Planned& first = planning.Step(group.members.front());
+    if (endless != nullptr && (first.action || first.child || group.look)) {
       planning.errors.push_back(ConfigError(
           first.node->mark,
-          fmt::format("the rows of step '{}' go nowhere: add a load step", members.back())));
-      continue;
+          fmt::format("step '{}' comes after a flow that has no end; it would never run",
+                      group.members.front())));
     }
-    flow.tries = TriesOf(planning, members);
-    CheckTargets(planning, flow);
-    Publish(flow, planning.plan);
-    Identify(planning, flow);
-    endless = endless || flow.endless;
-    planning.plan.stages.emplace_back(std::move(flow));
+    const size_t before = planning.plan.stages.size();
+    if (group.look)
+      planning.plan.stages.emplace_back(BuildLook(planning, group));
+    else if (first.action)
+      AddAction(planning, group);
+    else if (first.child)
+      planning.plan.stages.emplace_back(*first.child);
+    else
+      AddFlow(planning, group);
+    if (planning.plan.stages.size() == before) continue;
+    const Stage& stage = planning.plan.stages.back();
+    TellLate(planning, group, NameOf(stage));
+    const Flow* flow = std::get_if<Flow>(&stage);
+    if (flow != nullptr && flow->endless) endless = flow;
   }
   CheckLanes(planning);
 }

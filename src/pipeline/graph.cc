@@ -9,7 +9,6 @@
 #include "spec/field.h"
 
 namespace sluice {
-namespace {
 
 const StepNode* FindStep(const Planning& planning, std::string_view name) {
   for (const StepNode& step : planning.file.steps) {
@@ -43,6 +42,8 @@ Error UnknownStep(const Planning& planning, const std::string& name, const Mark&
   return ConfigError(mark, message + fmt::format("; steps: {}", Join(names, ", ")));
 }
 
+namespace {
+
 Mark MarkOfName(const StepNode& step, std::string_view key, const std::string& name) {
   const Node* node = step.step.Find(key);
   if (node == nullptr) return step.mark;
@@ -72,6 +73,10 @@ void FindMentions(Planning& planning, Planned& step) {
   auto mentions = verb->mentions(step.node->body, context);
   if (!mentions.ok()) return planning.Fail(step, std::move(mentions).error().At(step.node->mark));
   step.mentions = std::move(*mentions);
+  for (std::string& name : step.mentions) {
+    const auto& local = step.node->local;
+    if (const auto known = local.find(name); known != local.end()) name = known->second;
+  }
   Resolve(planning, step, step.mentions, step.node->verb);
 }
 
@@ -79,6 +84,8 @@ std::vector<std::string> EdgesOf(const Planned& step) {
   std::vector<std::string> edges = step.from;
   edges.insert(edges.end(), step.mentions.begin(), step.mentions.end());
   edges.insert(edges.end(), step.after.begin(), step.after.end());
+  edges.insert(edges.end(), step.values.begin(), step.values.end());
+  for (const auto& [name, wants] : step.looks) edges.push_back(name);
   return edges;
 }
 
@@ -111,6 +118,24 @@ void Sort(Planning& planning) {
   for (const StepNode& step : planning.file.steps) visit(step.name);
 }
 
+// A run hands on the rows that it was given, once it is done: who reads it reads those, after it.
+void PassThroughRuns(Planning& planning, Planned& step) {
+  if (step.IsRun() || step.IsAction()) return;
+  std::vector<std::string> from;
+  for (const std::string& name : step.from) {
+    std::string above = name;
+    for (const StepNode* run = FindStep(planning, above); run != nullptr && run->verb == "run";
+         run = FindStep(planning, above)) {
+      step.after.push_back(run->name);
+      const bool first = run->from.empty();
+      above = first ? run->name : run->from.front();
+      if (first) break;
+    }
+    from.push_back(above);
+  }
+  step.from = std::move(from);
+}
+
 }  // namespace
 
 void ConnectSteps(Planning& planning) {
@@ -131,11 +156,14 @@ void ConnectSteps(Planning& planning) {
     }
     planning.steps.emplace(node.name, std::move(step));
   }
+  for (const StepNode& node : planning.file.steps)
+    PassThroughRuns(planning, planning.Step(node.name));
   for (const StepNode& node : planning.file.steps) {
     Planned& step = planning.Step(node.name);
     Resolve(planning, step, step.from, "from");
     Resolve(planning, step, step.after, "after");
     FindMentions(planning, step);
+    FindValues(planning, step);
   }
   Sort(planning);
 }

@@ -123,6 +123,19 @@ void WarnOfPartition(Planning& planning, const Planned& load) {
   }
 }
 
+// Only a source without an end makes an epoch wait for more.
+void WarnOfLatency(Planning& planning) {
+  const Node* epoch = Setting(planning.project, planning.file, "epoch");
+  const Node* latency = epoch == nullptr ? nullptr : epoch->Find("max_latency");
+  if (latency == nullptr) return;
+  for (const auto& [name, step] : planning.steps) {
+    if (step.failed || (step.extract && step.extract->shape.endless)) return;
+  }
+  planning.Warn(
+      latency->mark,
+      "max_latency changes nothing: every source has an end, and no epoch waits for more");
+}
+
 void WarnOfNames(Planning& planning) {
   for (const StepNode& step : planning.file.steps) {
     if (!planning.project.connections.contains(step.name)) continue;
@@ -193,6 +206,7 @@ void CheckHazards(Planning& planning) {
     WarnOfPartition(planning, step);
   }
   WarnOfNames(planning);
+  WarnOfLatency(planning);
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include "base/json_full.h"
 #include "connector/extract.h"
 #include "connector/load.h"
+#include "pipeline/children.h"
 #include "pipeline/reserved.h"
 #include "spec/describe.h"
 
@@ -47,6 +48,8 @@ Json PipelineKey(const std::string& key) {
   if (key == "max_rejects")
     return Text("Rejected rows, as a number or a share, that fail the run.");
   if (key == "on_row_error") return OneOf("What becomes of a bad row.", {"fail", "reject"});
+  if (key == "delivery") return OneOf("What is demanded of it.", {"exactly_once"});
+  if (key == "output") return Typed("What a run results in: name -> value.", {"object"});
   if (key == "retry")
     return Typed(
         "How often an epoch is tried: a number, or attempts, delay, max_delay, backoff, "
@@ -69,6 +72,12 @@ Json StepKey(const std::string& key) {
   if (key == "from") return Texts("The step or steps it reads; without it the one above.");
   if (key == "after") return Texts("Steps that must be done before.");
   if (key == "on_row_error") return OneOf("What becomes of a bad row.", {"fail", "reject"});
+  if (key == "for_each")
+    return Typed("Of run: once per row of a step, or per entry.", {"array", "string"});
+  if (key == "when") return Text("A condition over {{ }}; where it is false the step is skipped.");
+  if (key == "on_error") return OneOf("What becomes of the run where it fails.", {"fail", "skip"});
+  if (key == "fallback")
+    return Typed("What is read where the extract fails: { extract: … }.", {"object"});
   if (key == "description") return Text("What it is for.");
   if (key == "tags") return Texts("Words to find it by.");
   return Json::object();
@@ -118,6 +127,8 @@ Json VerbSchema(const std::string& name, const Project& project, const Connector
     return Endpoint(LoadSpec().facts(), "into", CommonLoadKeys(), &Connector::load_keys, project,
                     connectors);
   }
+  if (name == "run") return JsonSchema(RunFacts());
+  if (name == "use") return JsonSchema(UseFacts());
   const Verb* verb = Find(verbs, name);
   return verb == nullptr ? Json::object() : JsonSchema(verb->facts);
 }

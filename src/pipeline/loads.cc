@@ -186,8 +186,11 @@ Status PlanLoad(Planning& planning, Planned& step) {
     return ConfigError(into->mark, fmt::format("'{}' cannot be written: {} is no sink",
                                                endpoint.name, endpoint.connector->type));
   }
+  if (const Node* mode = written.Find("mode"); mode != nullptr && mode->scalar == "view")
+    return PlanView(planning, step, endpoint);
   const SpecFacts facts = LoadSpec().facts();
-  const Node body = TRY(planning.values.Body(written, facts, {"partition", "mode", "path"}));
+  const Node body =
+      TRY(planning.values.Body(written, facts, {"partition", "mode", "path", "latest"}));
   if (const Node* mode = body.Find("mode"))
     TRY(ParseMode(TRY(ReadWritten(*mode, "mode")).text, mode->mark));
   LoadConfig config = TRY(LoadSpec().Bind(body));
@@ -216,6 +219,8 @@ Status PlanLoad(Planning& planning, Planned& step) {
   }
   for (const NamedWritten& term : config.partition)
     load.partition.push_back(TRY(ReadTerm(planning, term, load.schema)));
+
+  load.latest = TRY(LatestView(planning, config, load));
 
   PlannedSink sink{
       .key = endpoint.connector->sink_key(endpoint.connection, config, planning.project.folder),

@@ -49,6 +49,7 @@ Result<PipelineFile> WithLookedUpTables(const Project& project, const PipelineFi
     StepNode step = written;
     const Node* from = step.verb == "lookup" ? step.body.Find("from") : nullptr;
     const bool table = from != nullptr && !IsStep(file, from->scalar) &&
+                       !step.local.contains(from->scalar) &&
                        project.connections.contains(from->scalar);
     if (table) {
       if (step.body.Find("table") == nullptr) {

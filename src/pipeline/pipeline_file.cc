@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "pipeline/for_each.h"
+#include "pipeline/pieces.h"
 #include "pipeline/project.h"
 #include "pipeline/reserved.h"
 #include "spec/field.h"
@@ -87,6 +88,8 @@ Result<std::vector<std::string>> ReadFrom(const StepNode& step,
   return names;
 }
 
+}  // namespace
+
 Result<StepNode> ReadStep(const Node& key, const Node& value, const std::vector<StepNode>& above) {
   StepNode step;
   step.name = key.scalar;
@@ -106,6 +109,8 @@ Result<StepNode> ReadStep(const Node& key, const Node& value, const std::vector<
   step.from = TRY(ReadFrom(step, above));
   return step;
 }
+
+namespace {
 
 Status ReadSteps(PipelineFile& file) {
   const Node* steps = file.node.Find("steps");
@@ -174,6 +179,7 @@ Result<std::vector<PipelineFile>> ParsePipelines(std::string text, const std::st
   for (Each& each : TRY(ExpandForEach(node, files, folder))) {
     pipelines.push_back(
         TRY(MakePipeline(text, path, std::move(each.document), std::move(each.entry))));
+    TRY(InlinePieces(pipelines.back(), files, folder));
     const std::string& name = pipelines.back().name;
     const auto named = [&](const PipelineFile& other) { return other.name == name; };
     if (std::count_if(pipelines.begin(), pipelines.end(), named) == 1) continue;

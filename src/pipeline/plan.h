@@ -2,9 +2,11 @@
 // run, between flows), in order.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,9 +22,25 @@
 
 namespace sluice {
 
+struct Plan;
+
 struct Warning {
   Mark mark;
   std::string text;
+};
+
+// With a step's name before it: where the ledger keeps the columns of an optional extract, for the
+// day on which its source cannot be asked.
+inline constexpr std::string_view kRememberedColumns = " columns";
+
+// What a run has learnt, with which its plan is made again (Plan::again).
+struct Progress {
+  std::map<std::string, relation::Bound> values;  // "steps.loaded.inserted", "run.id"
+  std::map<std::string, std::vector<relation::Bound>>
+      rows;                                    // see `Look`: of each column its values
+  std::map<std::string, std::string> skipped;  // by on_error: step -> why
+  std::map<std::string, std::string> fallen;   // whose fallback reads: step -> why
+  std::map<std::string, SourceShape> shapes;   // of the extracts of those
 };
 
 struct PlannedExtract {
@@ -77,7 +95,9 @@ struct Flow {
   std::map<std::string, std::string> fingerprints;  // load step -> fingerprint
   std::string fingerprint;                          // of all loads together
   Tries tries;                                      // of one epoch
-  std::string delivery;  // for `plan`: "exactly once: warehouse decides", …
+  std::set<std::string> optional;  // steps that say on_error: skip, or have a fallback
+  std::set<std::string> echoes;    // steps whose rows another flow of the run counts and rejects
+  std::string delivery;            // for `plan`: "exactly once: warehouse decides", …
 };
 
 struct Action {
@@ -90,6 +110,51 @@ struct Action {
   Tries tries;
 };
 
+// The rows of a step that {{ }} names: computed for their values and loaded nowhere.
+struct Look {
+  enum class Wants : uint8_t { kOneRow, kRows };
+  std::string step;
+  Wants wants = Wants::kOneRow;
+  Flow flow;  // without loads
+  Tries tries;
+};
+
+// One value of the pipeline's `output`.
+struct OutputValue {
+  std::string name;
+  Mark mark;
+  std::string type;                 // DuckDB's
+  std::optional<std::string> text;  // nullopt: NULL, or not known before the run has ended
+};
+
+// One run of another pipeline. `plan` makes its plan, when its turn has come.
+struct ChildCall {
+  std::string pipeline;
+  std::map<std::string, std::string> params;
+  std::string text;  // of its file
+  std::function<Result<Plan>()> plan;
+};
+
+struct ChildRun {
+  enum class Wait : uint8_t { kForItsEnd, kNotAtAll };
+  std::string step;
+  Mark mark;
+  Wait wait = Wait::kForItsEnd;
+  std::vector<ChildCall> calls;     // one, or one per element of for_each
+  std::vector<OutputValue> output;  // of the pipeline that it runs, where that is one
+  bool each = false;                // for_each; its elements may not be known yet
+};
+
+using Stage = std::variant<Flow, Action, Look, ChildRun>;
+const std::string& NameOf(const Stage& stage);  // unique in the plan, whatever is skipped
+
+// A step that does nothing in this run, as far as is known.
+enum class Skip : uint8_t {
+  kNo,
+  kHollow,  // an extract gives no rows, another step hands its rows on
+  kGone,    // a load, an action, a run, or what needs it: it is no part of the run
+};
+
 struct StepFacts {
   std::string name, verb;
   Mark mark;
@@ -99,6 +164,11 @@ struct StepFacts {
   bool restarts = false;  // the equation of books starts again: aggregate, join, sql, window
   std::string description;
   std::vector<std::string> tags;
+  Skip skip = Skip::kNo;
+  std::string why;                     // it is skipped, or its fallback reads
+  std::string when;                    // as written
+  std::vector<std::string> waits_for;  // values that only a run knows: "steps.loaded.inserted"
+  std::string on_error;                // "skip", "fallback", empty: fail
 };
 
 struct Plan {
@@ -111,12 +181,19 @@ struct Plan {
   std::string description, owner;
   std::vector<std::string> tags;
   std::vector<StepFacts> steps;
-  std::vector<std::variant<Flow, Action>> stages;
+  std::vector<Stage> stages;
+  std::set<std::string> late;              // stages that wait for values of others
+  std::map<std::string, Error> unreached;  // optional extracts that could not be asked
+  std::vector<OutputValue> output;
+  int parallelism = 1;  // runs of one for_each step at once
   std::vector<Warning> warnings;
   RetryPolicy retry;
   Limits epoch;                             // from `epoch:`; 0: the driver's own choice
   std::optional<uint64_t> max_rejects;      // rows
   std::optional<double> max_rejects_share;  // 0..1
+  // The same plan with what the run has learnt; stages keep their names.
+  std::function<Result<Plan>(const Progress&)> again;
+  std::function<Result<std::vector<OutputValue>>(const Progress&)> outputs;
 };
 
 struct PlanRequest {
@@ -124,7 +201,12 @@ struct PlanRequest {
   std::map<std::string, std::string> params;    // --param k=v
   std::map<std::string, std::string> settings;  // --set key=value
   Micros now{0};
-  bool preview = false;  // rows that no load takes are fine
+  bool preview = false;              // rows that no load takes are fine
+  Progress known;                    // what the run knows already
+  std::vector<std::string> callers;  // the pipelines whose runs lead to this one
+  // As `pinned`, of any pipeline.
+  std::function<Result<std::optional<Schema>>(const std::string& pipeline, const std::string& step)>
+      pinned_of;
   // Types pinned by earlier runs, by step.
   std::function<Result<std::optional<Schema>>(const std::string& step)> pinned;
 };

@@ -1,5 +1,6 @@
 // sluice.yml as one environment sees it, and where the files of a project are.
 #include "pipeline/project.h"
+#include "pipeline/macros.h"
 
 #include <fmt/format.h>
 
@@ -159,6 +160,7 @@ Result<Project> ReadProject(Files& files, const std::string& folder,
   project.name = FileName(project.folder);
   const std::string path = JoinPath(project.folder, "sluice.yml");
   const bool written = files.Exists(path);
+  project.macros = TRY(ReadMacros(files, project.folder));
   if (!written && environment == kDevelopment) return project;
   if (!written) return NoEnvironment(environment, {});
   const std::string text = TRY(files.ReadAll(path, kMaxFileBytes).While("reading the project"));

@@ -20,12 +20,20 @@ struct Connection {
   Node node;  // its map, `type` included
 };
 
+// A macro of the project: one CREATE MACRO of a file in macros/.
+struct Macro {
+  std::string name;  // lower case
+  std::string statement;
+  Mark mark;
+};
+
 struct Project {
   std::string name;
   std::string folder;  // absolute; relative paths in files start here
   std::string environment = "dev";
   std::map<std::string, Connection> connections;  // of the environment, by name over the others
   std::map<std::string, Written> vars;            // likewise
+  std::vector<Macro> macros;                      // in the order of files and statements
   Node defaults;                                  // of the settings of its pipelines
   Node settings;                                  // the whole of sluice.yml
   std::optional<uint64_t> memory_bytes;
@@ -51,13 +59,15 @@ struct StepNode {
   Node body;                      // the verb's value
   Node step;                      // the step's whole map (for from, on_row_error, …)
   std::vector<std::string> from;  // resolved: names of steps; empty for extract
+  std::map<std::string, std::string> local = {};  // in a piece: what it calls a step -> its name
 };
 
 struct PipelineFile {
   std::string name, path, text;
-  Node node;                    // the whole document
-  Node each;                    // its entry of for_each; null: it has none
-  std::vector<StepNode> steps;  // in the order written
+  Node node;                                  // the whole document
+  Node each;                                  // its entry of for_each; null: it has none
+  std::vector<StepNode> steps;                // in the order written
+  std::map<std::string, std::string> pieces;  // path -> text of what it uses
 };
 
 // Parses one YAML document: places, raw scalars, repeated keys refused, aliases and anchors

@@ -12,6 +12,7 @@
 #include "connector/extract.h"
 #include "connector/load.h"
 #include "connector/registry.h"
+#include "pipeline/children.h"
 #include "pipeline/reserved.h"
 #include "transform/verb.h"
 
@@ -87,6 +88,7 @@ std::string Generated() {
   text += "## Verbs\n\n" + Table(ExtractSpec().facts());
   for (const Verb& verb : BuiltinVerbs()) text += Table(verb.facts);
   text += Table(LoadSpec().facts());
+  text += Table(RunFacts()) + Table(UseFacts());
   text +=
       "## What connections take\n\n| Connection | | Keys of extract | Keys of load "
       "|\n|---|---|---|---|\n";

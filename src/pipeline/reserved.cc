@@ -19,16 +19,16 @@ constexpr std::string_view kSecurity = "security and metering";
 constexpr std::string_view kDatabases = "databases";
 
 constexpr Reserved kPipeline[] = {
-    {"trigger", kApi},           {"priority", kScheduler},   {"deadline", kScheduler},
-    {"timeout", kScheduler},     {"delivery", kWidth},       {"dead_letters", kChecks},
-    {"idempotent_by", kApi},     {"alerts", kScheduler},     {"on_success", kScheduler},
-    {"on_failure", kScheduler},  {"on_partial", kScheduler}, {"on_finish", kScheduler},
-    {"on_deadline", kScheduler}, {"output", kWidth},         {"pricing", kSecurity},
-    {"on_error", kWidth},        {"engine", "scale-out"},    {"parallelism", kWidth},
+    {"trigger", kApi},          {"priority", kScheduler},   {"deadline", kScheduler},
+    {"timeout", kScheduler},    {"dead_letters", kChecks},  {"idempotent_by", kApi},
+    {"alerts", kScheduler},     {"on_success", kScheduler}, {"on_failure", kScheduler},
+    {"on_partial", kScheduler}, {"on_finish", kScheduler},  {"on_deadline", kScheduler},
+    {"pricing", kSecurity},     {"engine", "scale-out"},
+
 };
 constexpr Reserved kStep[] = {
-    {"for_each", kWidth}, {"when", kWidth},     {"deadline", kScheduler},
-    {"on_error", kWidth}, {"fallback", kWidth}, {"undo", kApi},
+    {"deadline", kScheduler},
+    {"undo", kApi},
 };
 constexpr Reserved kSchedule[] = {
     {"start", kScheduler},           {"end", kScheduler},
@@ -42,34 +42,39 @@ constexpr Reserved kProject[] = {
     {"tariffs", kSecurity},   {"server", kScheduler},
 };
 constexpr Reserved kVerbs[] = {
-    {"check", kChecks},     {"call", kApi},  {"run", kWidth},
-    {"notify", kScheduler}, {"use", kWidth}, {"mask", kSecurity},
+    {"check", kChecks},
+    {"call", kApi},
+    {"notify", kScheduler},
+    {"mask", kSecurity},
 };
-constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}, {"view", kChecks}};
+constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}};
 constexpr Reserved kConnections[] = {
     {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"kafka", kStreams},
     {"redis", kStreams},   {"webhook", kApi},       {"event", kApi},        {"http", kApi},
     {"ledger", kChecks},   {"email", kScheduler},   {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"cursor", kDatabases}, {"event", kApi},   {"response", kApi},
-    {"rows", kWidth},       {"steps", kWidth},
+    {"cursor", kDatabases},
+    {"event", kApi},
+    {"response", kApi},
+    {"rows", kWidth},
 };
 
 }  // namespace
 
 const Keys& PipelineKeys() {
-  static const Keys keys{"the pipeline",
-                         {"pipeline", "description", "owner", "tags", "params", "for_each",
-                          "schedule", "epoch", "max_rejects", "retry", "on_row_error", "steps"},
-                         kPipeline};
+  static const Keys keys{
+      "the pipeline",
+      {"pipeline", "description", "owner", "tags", "params", "for_each", "schedule", "epoch",
+       "max_rejects", "retry", "on_row_error", "parallelism", "delivery", "output", "steps"},
+      kPipeline};
   return keys;
 }
 const Keys& StepKeys() {
-  static const Keys keys{
-      "the step",
-      {"from", "after", "on_row_error", "retry", "timeout", "description", "tags"},
-      kStep};
+  static const Keys keys{"the step",
+                         {"from", "after", "for_each", "when", "on_error", "on_row_error",
+                          "fallback", "retry", "timeout", "description", "tags"},
+                         kStep};
   return keys;
 }
 const Keys& ScheduleKeys() {
@@ -96,9 +101,9 @@ std::span<const Reserved> ReservedModes() { return kModes; }
 std::span<const Reserved> ReservedConnections() { return kConnections; }
 std::span<const Reserved> ReservedNames() { return kNames; }
 const std::vector<std::string>& BuiltVerbs() {
-  static const std::vector<std::string> verbs{"extract",   "map",    "derive",   "filter",
-                                              "aggregate", "join",   "lookup",   "sql",
-                                              "dedupe",    "window", "function", "load"};
+  static const std::vector<std::string> verbs{"extract",  "map",    "derive", "filter", "aggregate",
+                                              "join",     "lookup", "sql",    "dedupe", "window",
+                                              "function", "load",   "run",    "use"};
   return verbs;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "pipeline/children.h"
 #include "pipeline/planner.h"
 #include "spec/field.h"
 
@@ -131,20 +132,6 @@ Status AddVars(Scope& scope, const Project& project, const PlanRequest& request)
   return Ok();
 }
 
-// The entry of for_each: a value, or the scalars of a map.
-Status AddEach(Scope& scope, const Node& each) {
-  if (each.IsScalar()) {
-    const Written value = TRY(ReadWritten(each, "each"));
-    scope["each"] = MakeBound(TypeOf(value), value.text);
-  }
-  for (const auto& [key, node] : each.map) {
-    if (!node.IsScalar()) continue;
-    const Written value = TRY(ReadWritten(node, key.scalar));
-    scope["each." + key.scalar] = MakeBound(TypeOf(value), value.text);
-  }
-  return Ok();
-}
-
 std::string TimestampText(Micros instant) {
   std::string text = FormatInstant(instant);  // 2026-11-21T06:00:00Z
   if (!text.empty() && text.back() == 'Z') text.pop_back();
@@ -152,6 +139,16 @@ std::string TimestampText(Micros instant) {
 }
 
 }  // namespace
+
+// The entry of for_each: a value, or the scalars of a map, and of the maps in it.
+Status AddEach(Scope& scope, const Node& each, const std::string& name) {
+  if (each.IsScalar()) {
+    const Written value = TRY(ReadWritten(each, name));
+    scope[name] = MakeBound(TypeOf(value), value.text);
+  }
+  for (const auto& [key, node] : each.map) TRY(AddEach(scope, node, name + "." + key.scalar));
+  return Ok();
+}
 
 Result<Settled> MakeScope(const Project& project, const PipelineFile& file,
                           const PlanRequest& request, const Schedule& schedule,
@@ -161,7 +158,7 @@ Result<Settled> MakeScope(const Project& project, const PipelineFile& file,
   settled.scope["interval.start"] = MakeBound("TIMESTAMP", TimestampText(interval.start));
   settled.scope["interval.end"] = MakeBound("TIMESTAMP", TimestampText(interval.end));
   settled.scope["run.pipeline"] = MakeBound("VARCHAR", file.name);
-  TRY(AddEach(settled.scope, file.each));
+  TRY(AddEach(settled.scope, file.each, "each"));
   TRY(AddVars(settled.scope, project, request));
   TRY(AddParams(settled, file, request, session));
   return settled;

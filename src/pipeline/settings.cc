@@ -132,6 +132,14 @@ Status ReadSettings(const Project& project, const PipelineFile& file, Plan& plan
   if (const Node* rejects = find("max_rejects")) TRY(ReadMaxRejects(*rejects, plan));
   if (const Node* errors = find("on_row_error"))
     TRY(ReadChoiceOf(*errors, "on_row_error", {"fail", "reject"}));
+  if (const Node* delivery = file.node.Find("delivery"))
+    TRY(ReadChoiceOf(*delivery, "delivery", {"exactly_once"}));
+  if (const Node* parallelism = file.node.Find("parallelism")) {
+    const int64_t many = TRY(ReadInteger(*parallelism, "parallelism"));
+    if (many < 1 || many > 64)
+      return ConfigError(parallelism->mark, "'parallelism' takes a number from 1 to 64");
+    plan.parallelism = static_cast<int>(many);
+  }
   plan.description = TRY(ReadAbout(file.node, "description"));
   plan.owner = TRY(ReadAbout(file.node, "owner"));
   plan.tags = TRY(ReadTags(file.node));

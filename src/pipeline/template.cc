@@ -25,17 +25,18 @@ sql::Bound ToSql(const relation::Bound& bound) {
 
 }  // namespace
 
-Status Template::CheckName(const std::string& dotted, const Mark& mark) {
+Result<std::string> Template::CheckName(const std::string& dotted, const Mark& mark) {
   std::string name = ToLower(dotted);
   std::erase(name, '"');
-  std::vector<std::string> known, heads;
+  std::vector<std::string> known, near;
   for (const auto& [key, value] : scope_) {
     // A name may go on into a value: params.address.city.
     if (name == ToLower(key) || StartsWith(name, ToLower(key) + ".")) {
       used_interval_ = used_interval_ || Head(key) == "ds" || Head(key) == "interval";
-      return Ok();
+      return key;
     }
     known.push_back(key);
+    if (Head(key) == Head(name)) near.push_back(key);
   }
   for (const std::string_view of_rows : {"row", "file", "batch"}) {
     if (Head(name) != of_rows) continue;
@@ -47,18 +48,17 @@ Status Template::CheckName(const std::string& dotted, const Mark& mark) {
     return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}",
                                          dotted, reserved->comes_with));
   }
-  if (Head(name) == "run") {
+  for (const std::string_view ended :
+       {"status", "finished_at", "duration_ms", "rows_rejected", "dead_letters"}) {
+    if (name != fmt::format("run.{}", ended)) continue;
     return ConfigError(
-        mark,
-        fmt::format(
-            "'{}' in {{{{ }}}} is not built yet: comes with the scheduler; there is run.pipeline",
-            dotted));
+        mark, fmt::format("'{}' is known when the run has ended: only output can use it", dotted));
   }
   std::string message = fmt::format("unknown name '{}' in {{{{ }}}}", dotted);
   if (const auto nearest = Nearest(name, known))
     message += fmt::format("; did you mean '{}'?", *nearest);
   else
-    message += fmt::format("; there are: {}", Join(known, ", "));
+    message += fmt::format("; there are: {}", Join(near.empty() ? known : near, ", "));
   if (name.find('.') == std::string::npos && scope_.contains("params." + name)) {
     message =
         fmt::format("unknown name '{}' in {{{{ }}}}; did you mean 'params.{}'?", dotted, name);
@@ -66,9 +66,10 @@ Status Template::CheckName(const std::string& dotted, const Mark& mark) {
   return ConfigError(mark, std::move(message));
 }
 
-Status Template::CheckNames(const sql::ExpressionFacts& facts, std::string_view expression,
-                            const Mark& mark) {
-  for (const std::string& column : facts.columns) TRY(CheckName(column, mark));
+Result<std::set<std::string>> Template::CheckNames(const sql::ExpressionFacts& facts,
+                                                   std::string_view expression, const Mark& mark) {
+  std::set<std::string> names;
+  for (const std::string& column : facts.columns) names.insert(TRY(CheckName(column, mark)));
   if (facts.subqueries || facts.aggregates || facts.windows) {
     return ConfigError(
         mark, fmt::format("'{{{{ {} }}}}' reads rows; {{{{ }}}} holds values from outside the rows",
@@ -85,28 +86,53 @@ Status Template::CheckNames(const sql::ExpressionFacts& facts, std::string_view 
                     function));
     }
   }
-  return Ok();
+  return names;
 }
 
-std::string Template::Environment() const {
-  std::map<std::string, std::string> structs;
-  std::string columns;
-  for (const auto& [name, bound] : scope_) {
-    const size_t dot = name.find('.');
-    if (dot == std::string::npos) {
-      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", relation::Refer(bound),
-                             QuoteIdentifier(name));
-    } else {
-      std::string& fields = structs[name.substr(0, dot)];
-      fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ",
-                            QuoteLiteral(name.substr(dot + 1)), relation::Refer(bound));
-    }
+namespace {
+
+// Dotted names as structs in structs.
+struct Branch {
+  std::string value;  // of a leaf
+  std::map<std::string, Branch> fields;
+};
+
+std::string SqlOf(const Branch& branch) {
+  if (branch.fields.empty()) return branch.value;
+  std::string text;
+  for (const auto& [name, field] : branch.fields)
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", QuoteLiteral(name), SqlOf(field));
+  return "{" + text + "}";
+}
+
+}  // namespace
+
+std::string Template::Environment(const std::set<std::string>& names) const {
+  Branch all;
+  for (const std::string& name : names) {
+    Branch* at = &all;
+    for (const std::string& part : Split(name, '.')) at = &at->fields[part];
+    at->value = relation::Refer(scope_.at(name));
   }
-  for (const auto& [name, fields] : structs) {
+  std::string columns;
+  for (const auto& [name, field] : all.fields) {
     columns +=
-        fmt::format("{}{{{}}} AS {}", columns.empty() ? "" : ", ", fields, QuoteIdentifier(name));
+        fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", SqlOf(field), QuoteIdentifier(name));
   }
   return "(SELECT " + (columns.empty() ? "1 AS one" : columns) + ")";
+}
+
+void Template::Await(const std::string& name, const std::string& type) {
+  scope_[name] = relation::MakeBound(type, std::nullopt);
+  awaited_.insert(name);
+}
+
+void Template::Define(const std::string& name, relation::Bound value) {
+  const auto known = scope_.find(name);
+  if (known != scope_.end() && known->second == value) return;
+  scope_[name] = std::move(value);
+  awaited_.erase(name);
+  evaluated_.clear();
 }
 
 Result<relation::Bound> Template::Evaluate(std::string_view expression, const Written& written,
@@ -122,17 +148,21 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
     return ConfigError(mark, fmt::format("'{{{{ {} }}}}' is no expression: {}",
                                          EscapeControl(trimmed), facts.error().message));
   }
-  TRY(CheckNames(*facts, trimmed, mark));
-  const auto known = evaluated_.find(sql);
-  if (known != evaluated_.end()) return known->second;
+  const std::set<std::string> names = TRY(CheckNames(*facts, trimmed, mark));
+  if (const auto known = evaluated_.find(sql); known != evaluated_.end()) {
+    awaited_used_.insert(known->second.awaited.begin(), known->second.awaited.end());
+    return known->second.value;
+  }
+  Evaluated result;
   std::vector<sql::Bound> bound;
-  for (const auto& [name, value] : scope_) {
-    const sql::Bound next = ToSql(value);
+  for (const std::string& name : names) {
+    const sql::Bound next = ToSql(scope_.at(name));
     if (std::find(bound.begin(), bound.end(), next) == bound.end()) bound.push_back(next);
+    if (awaited_.contains(name)) result.awaited.insert(name);
   }
   auto rows = session_.Query(
       fmt::format("SELECT CAST(v AS VARCHAR), typeof(v) FROM (SELECT ({}) AS v FROM {})", sql,
-                  Environment()),
+                  Environment(names)),
       bound);
   if (!rows.ok()) {
     return ConfigError(
@@ -142,10 +172,16 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
   const auto& row = rows->rows.at(0);
   std::string type = row.at(1).text;
   if (type == "\"NULL\"" || type == "NULL") type = "VARCHAR";
-  auto value = relation::MakeBound(
-      type, row.at(0).null ? std::nullopt : std::optional<std::string>(row.at(0).text));
-  evaluated_[sql] = value;
-  return value;
+  const bool null = row.at(0).null || !result.awaited.empty();
+  result.value =
+      relation::MakeBound(type, null ? std::nullopt : std::optional<std::string>(row.at(0).text));
+  awaited_used_.insert(result.awaited.begin(), result.awaited.end());
+  return (evaluated_[sql] = std::move(result)).value;
+}
+
+bool Template::Awaits(std::string_view expression) const {
+  const auto known = evaluated_.find(QuoteIntervalNames(std::string(Trim(expression))));
+  return known != evaluated_.end() && !known->second.awaited.empty();
 }
 
 Result<Written> Template::Load(const Written& written) {
@@ -215,6 +251,10 @@ Result<std::string> Template::Text(const Written& written) {
                          fmt::format("'{}' has no closing }}}}", EscapeControl(piece.text)));
     } else {
       auto value = TRY(Evaluate(piece.text, written, piece.offset));
+      if (Awaits(piece.text)) {
+        text += "{{" + piece.text + "}}";
+        continue;
+      }
       if (value.null)
         return ConfigError(written.mark,
                            fmt::format("'{{{{{}}}}}' is NULL; a text needs a value", piece.text));
@@ -235,7 +275,9 @@ Result<Node> Template::Deep(const Node& node) {
   Node copy = node;
   if (node.IsScalar() && node.scalar.find("{{") != std::string::npos) {
     const Written written{node.scalar, node.mark, node.quoted};
+    const auto pieces = ScanText(Trim(node.scalar));
     auto value = TRY(Value(written));
+    if (value.null && pieces.size() == 1 && Awaits(pieces[0].text)) return copy;
     if (value.null)
       return ConfigError(node.mark,
                          fmt::format("'{}' is NULL; it needs a value", EscapeControl(node.scalar)));

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -50,27 +51,47 @@ class Template {  // one thread
   // A file of the project that is no SQL.
   Result<std::string> File(const Written& path);
 
+  // A name that only a run knows: until then its value is NULL of that type, and a text that holds
+  // it keeps its `{{ }}`.
+  void Await(const std::string& name, const std::string& type);
+  void Define(const std::string& name, relation::Bound value);
+  // The awaited names that were used since the last call.
+  std::set<std::string> TakeAwaited() { return std::exchange(awaited_used_, {}); }
+
+  const Scope& scope() const { return scope_; }
+  void Restore(Scope scope) {
+    scope_ = std::move(scope);
+    evaluated_.clear();
+  }
+
   bool used_interval() const { return used_interval_; }
   void use_interval() { used_interval_ = true; }
   // The texts of the files that were read, by path.
   const std::map<std::string, std::string>& files_read() const { return read_; }
 
  private:
+  struct Evaluated {
+    relation::Bound value;
+    std::set<std::string> awaited;  // names in it that only a run knows
+  };
   Result<relation::Bound> Evaluate(std::string_view expression, const Written& written,
                                    size_t offset);
-  Status CheckNames(const sql::ExpressionFacts& facts, std::string_view expression,
-                    const Mark& mark);
-  Status CheckName(const std::string& dotted, const Mark& mark);
+  // The names that it holds.
+  Result<std::set<std::string>> CheckNames(const sql::ExpressionFacts& facts,
+                                           std::string_view expression, const Mark& mark);
+  Result<std::string> CheckName(const std::string& dotted, const Mark& mark);
   Result<Written> Load(const Written& written);
   Result<Node> Deep(const Node& node);
-  std::string Environment() const;
+  bool Awaits(std::string_view expression) const;
+  std::string Environment(const std::set<std::string>& names) const;
 
   Scope scope_;
   sql::Session& session_;
   sql::Parser& parser_;
   Files& files_;
   std::string folder_;
-  std::map<std::string, relation::Bound> evaluated_;
+  std::set<std::string> awaited_, awaited_used_;
+  std::map<std::string, Evaluated> evaluated_;  // by the expression
   std::map<std::string, std::string> read_;
   bool used_interval_ = false;
 };

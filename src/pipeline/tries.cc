@@ -13,6 +13,11 @@ Status ReadTries(Planned& step) {
   for (const std::string_view key : {"retry", "timeout"}) {
     const Node* node = step.node->step.Find(key);
     if (node == nullptr) continue;
+    if (step.IsRun()) {
+      return ConfigError(node->mark, fmt::format("'{}' on run: the pipeline that it runs says how "
+                                                 "its own work is tried",
+                                                 key));
+    }
     if (!outside) {
       return ConfigError(node->mark,
                          fmt::format("'{}' on {}: the step is part of one query and cannot be "

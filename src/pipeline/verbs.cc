@@ -111,6 +111,12 @@ Result<StepInput> InputOf(Planning& planning, const Planned& step) {
         fmt::format("step '{}' is the first and reads nothing; begin with an extract, or say from:",
                     step.node->name));
   }
+  for (const std::string& name : step.from) {
+    if (planning.Step(name).output) continue;
+    return ConfigError(
+        step.node->mark,
+        fmt::format("step '{}' gives no rows that step '{}' could read", name, step.node->name));
+  }
   if (step.from.size() == 1) return *planning.Step(step.from[0]).output;
   return Unite(planning, step);
 }
@@ -120,6 +126,7 @@ Status PlanVerb(Planning& planning, Planned& step) {
   TRY(ReadTries(step));
   step.description = TRY(ReadAbout(step.node->step, "description"));
   step.tags = TRY(ReadTags(step.node->step));
+  if (step.fallen) return PlanFallen(planning, step);
   if (step.node->verb == "extract") {
     TRY(PlanExtract(planning, step));
     step.extract->on_row_error = TRY(RowErrors(planning, step, step.output->endless));
@@ -130,6 +137,7 @@ Status PlanVerb(Planning& planning, Planned& step) {
     return PlanLoad(planning, step);
   }
   if (step.IsAction()) return PlanAction(planning, step);
+  if (step.IsRun()) return PlanRun(planning, step);
   const Verb* verb = Find(planning.verbs, step.node->verb);
   if (verb == nullptr)
     return InternalError(fmt::format("the verb '{}' is not registered", step.node->verb));
@@ -141,6 +149,12 @@ Status PlanVerb(Planning& planning, Planned& step) {
                          fmt::format("step '{}' runs a statement and gives no rows", name));
     }
     inputs.push_back(*planning.Step(name).output);
+  }
+  // In a piece its steps are called as they are written there.
+  for (StepInput& input : inputs) {
+    for (const auto& [local, name] : step.node->local) {
+      if (name == input.step) input.step = local;
+    }
   }
   TRY(CheckInputs(step, *verb, inputs));
   const bool endless =

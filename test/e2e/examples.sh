@@ -143,6 +143,76 @@ d3_transforms() {
   has "rows of the aggregate" "$said" '"name":"by_country","verb":"aggregate","rows_in":4,"rows_out":3'
   equal "by country and segment" "$(rows sales)" \
     $'de,gold,42.50,21.25,12.50,30.00,2,1\nde,none,5.00,5.0,5.00,5.00,1,1\nfr,silver,7.50,7.5,7.50,7.50,1,1'
+  run 0 enriched --output json
+  has "rows of the function" "$said" '"name":"initials","verb":"function","rows_in":2,"rows_out":2'
+  equal "by a function" "$(rows enriched customer_id,initial,score)" $'10,G,2\n11,S,1'
+  printf 'def initial(row):\n    raise SystemExit(3)\n' >functions/initial.py
+  run 3 enriched --again
+  has "not required" "$said" "step initials was skipped"
+  equal "without it" "$(rows enriched customer_id,initial,score)" $'10,,2\n11,,1'
+}
+
+p3_append_dedupe() {
+  run 0 events
+  equal "the log" "$(rows raw.events_log event_id | wc -l)" 3
+  equal "the view" "$("$SLUICE" query "SELECT event_id, event_data FROM analytics.events ORDER BY 1" --output csv)" \
+    $'event_id,event_data\ne1,"one, corrected"\ne2,two'
+  printf '{"event_id": "e2", "event_data": "two, again", "processed_at": "2025-06-02 10:00:00"}\n' >data/2.ndjson
+  run 0 events
+  has "a newer row" "$("$SLUICE" query "SELECT event_data FROM analytics.events WHERE event_id = 'e2'")" "two, again"
+  equal "the log grows" "$(rows raw.events_log event_id | wc -l)" 4
+}
+
+a11_elt() {
+  run 0 etl
+  run 0 elt
+  local sales=$'books,2000,2\ngames,3000,1'
+  equal "transformed on the way" "$(rows etl_sales)" "$sales"
+  equal "transformed inside" "$(rows elt_sales)" "$sales"
+  equal "the view" "$("$SLUICE" query "SELECT id FROM big_orders ORDER BY 1" --output csv)" $'id\n1\n3'
+  printf 'id,category,amount\n4,games,40\n' >data/orders.csv
+  run 0 elt
+  equal "run again" "$(rows elt_sales)" $'books,2000,2\ngames,7000,2'
+  has "macros in a query" "$("$SLUICE" query "SELECT cents(1.5) AS c" --output csv)" "150"
+}
+
+s14_degradation() {
+  touch gone
+  run 3 customers --output json
+  has "its status" "$said" '"status":"partial"'
+  has "its output" "$said" '"output":{"status":"partial","loaded":2,"segments":"fallback"}'
+  has "the optional source" "$said" "step ratings was skipped"
+  has "the fallback" "$said" "step segments read its fallback"
+  has "the optional step" "$said" "step scored was skipped"
+  has "the optional load" "$said" "step partner was skipped"
+  equal "what there is" "$(rows customers id,name,rating,segment,score)" $'1,Ann,,gold,\n2,Bob,,,'
+  rm gone
+  printf '{"id": 1, "rating": 4.5}\n' >data/ratings.ndjson
+  cp data/segments-last-week.ndjson data/segments.ndjson
+  printf 'def score(row):\n    return {**row, "score": 1.0}\n' >functions/score.py
+  run 0 customers
+  equal "all of it" "$(rows customers id,name,rating,segment,score)" $'1,Ann,4.5,gold,1.0\n2,Bob,,,1.0'
+  equal "the partner's copy" "$(wc -l <gone/customers.csv)" 3
+}
+
+a2_dynamic_pipelines() {
+  run 0 etl_orders
+  equal "one of them" "$(rows raw_orders id,amount,source)" "2,7.5,orders"
+  run 0 all
+  has "all of them" "$said" "of etl_returns succeeded"
+  equal "the other" "$(rows raw_returns id,amount,source)" "2,1,returns"
+  out=$("$SLUICE" check 2>&1) && pass || fail "check"$'\n'"$out"
+}
+
+s5_incremental_sync() {
+  run 0 sync --output json
+  has "the first run" "$said" '"output":{"new":2,"updated":0,"unchanged":0,"any":true}'
+  printf '{"id": 2, "name": "Bobby", "updated_at": "2025-06-01 11:00:00"}\n{"id": 3, "name": "Cem", "updated_at": "2025-06-01 11:00:00"}\n' >data/2.ndjson
+  run 0 sync --output json
+  has "what changed" "$said" '"new":1'
+  has "what was there" "$said" '"updated":1'
+  equal "the newest of each" "$(rows customers id,name)" $'1,Ann\n2,Bobby\n3,Cem'
+  has "its schema" "$("$SLUICE" schema --output sync)" '"new"'
 }
 
 for folder in "$here"/examples/patterns/*/; do

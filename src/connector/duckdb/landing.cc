@@ -83,8 +83,13 @@ Result<std::vector<Landed>> DuckdbLanding::PublishStaged(std::stop_token stop) {
 
 Result<uint64_t> DuckdbLanding::Run(const std::string& statement,
                                     const std::vector<sql::Bound>& bound, std::stop_token stop) {
-  TRY(session_->Execute(fmt::format("USE {}.main", QuoteIdentifier(file_.alias()))));
-  return session_->ExecuteInside(statement, bound, std::move(stop));
+  // The file first; macros of the project are in memory.
+  TRY(session_->Execute(
+      "SET search_path = " +
+      QuoteLiteral(fmt::format("{}.main,memory.main", QuoteIdentifier(file_.alias())))));
+  const uint64_t changed = TRY(session_->ExecuteInside(statement, bound, std::move(stop)));
+  TRY(session_->Execute("USE memory.main"));
+  return changed;
 }
 
 Status DuckdbLanding::Commit(const EpochRecord& record) {

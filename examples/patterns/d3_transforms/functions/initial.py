@@ -1,0 +1,2 @@
+def initial(row):
+    return {**row, "initial": row["segment"][0].upper()}

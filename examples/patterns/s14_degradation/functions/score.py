@@ -1,0 +1,2 @@
+def score(row):
+    raise SystemExit("the model is gone")
