@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/json_full.h"
@@ -59,10 +60,11 @@ std::string Records::OfLane(const Lane& lane) const {
 }
 
 Result<bool> Records::Exist(Link& link) const {
-  for (const std::string& table : TRY(system_->TablesWith(link, "_sluice_epoch"))) {
-    if (table == "_sluice_epoch_numbers") return true;  // the last one that is made
-  }
-  return false;
+  const std::vector<std::string> tables = TRY(system_->TablesWith(link, "_sluice_epoch"));
+  const auto has = [&](std::string_view name) {
+    return std::find(tables.begin(), tables.end(), name) != tables.end();
+  };
+  return has("_sluice_epochs") && has("_sluice_epoch_numbers");
 }
 
 Status Records::Create(Link& link) const {
