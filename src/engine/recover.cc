@@ -165,7 +165,7 @@ Result<Start> Driver::Open(std::stop_token stop) {
 Status Driver::AdoptPositions() {
   std::set<std::string> gone;
   for (const auto& [key, at] : last_->position) gone.insert(key.substr(0, key.find('\x1f')));
-  // A step whose fallback reads in its place is not gone, nor is a fallback of one that reads again.
+  // A step whose fallback reads for it is not gone, nor a fallback whose step reads again.
   for (const auto& [step, rows] : flow_.rows) {
     gone.erase(step);
     gone.erase(step + "_fallback");
