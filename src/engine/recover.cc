@@ -165,7 +165,11 @@ Result<Start> Driver::Open(std::stop_token stop) {
 Status Driver::AdoptPositions() {
   std::set<std::string> gone;
   for (const auto& [key, at] : last_->position) gone.insert(key.substr(0, key.find('\x1f')));
-  for (const PlannedExtract& extract : flow_.extracts) gone.erase(extract.step);
+  // A step whose fallback reads for it is not gone, nor a fallback whose step reads again.
+  for (const auto& [step, rows] : flow_.rows) {
+    gone.erase(step);
+    gone.erase(step + "_fallback");
+  }
   for (const PlannedExtract& extract : flow_.extracts) {
     const std::string& former = extract.request.config.renamed_from;
     const bool known = !PositionOf(last_->position, extract.step).empty();
