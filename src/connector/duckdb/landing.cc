@@ -44,7 +44,7 @@ Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
                                       std::stop_token stop) {
   const TableName name = TRY(ParseTableName(load.target));
   if (IsStagedFirst(load)) TRY(StageRows(*session_, load, rows, stop));
-  TRY(TakeTurn(IsStagedFirst(load) ? Temporary::kStaged : Temporary::kNone, stop));
+  TRY(TakeTurn(stop));
   const auto target = TRY(FindTarget(*session_, file_, name));
   if (!target) {
     return RejectedError(
@@ -54,7 +54,7 @@ Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
   return Apply(*session_, *target, load, rows, std::move(stop));
 }
 
-Status DuckdbLanding::TakeTurn(Temporary rows, std::stop_token stop) {
+Status DuckdbLanding::TakeTurn(std::stop_token stop) {
   if (touched_) return Ok();
   touched_ = true;
   std::set<std::string> names;
@@ -63,7 +63,7 @@ Status DuckdbLanding::TakeTurn(Temporary rows, std::stop_token stop) {
     if (!name.empty()) names.insert(file_.alias() + "/" + name);
   }
   if (names.empty()) return Ok();
-  TRY(rows == Temporary::kStaged ? session_->Commit() : session_->Rollback());
+  TRY(session_->Commit());
   turn_ =
       TRY(file_.turns()
               .Wait(lane_.Key(), names, std::move(stop))

@@ -33,7 +33,7 @@ class DuckdbLanding final
   EpochId epoch() const override { return allotted_.epoch; }
   sql::Session& session() override { return *session_; }
   // Before something is written into the file.
-  Status Touch() { return TakeTurn(Temporary::kNone, {}); }
+  Status Touch() { return TakeTurn({}); }
   Result<Landed> Write(size_t index, const std::string& select,
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override;
   Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
@@ -45,9 +45,7 @@ class DuckdbLanding final
 
  private:
   Result<Landed> ApplyTo(const Load& load, const Incoming& rows, std::stop_token stop);
-  enum class Temporary : uint8_t { kNone, kStaged };  // what the session has so far
-
-  Status TakeTurn(Temporary rows, std::stop_token stop);
+  Status TakeTurn(std::stop_token stop);
 
   sql::Turn lane_turn_, turn_;  // given back after the session has closed
   std::unique_ptr<sql::Session> session_;
