@@ -64,7 +64,7 @@ class Children {
         ends_(child.calls.size()) {}
 
   Result<std::vector<ChildEnd>> All(int parallelism) {
-    const size_t many = std::min<size_t>(static_cast<size_t>(parallelism), ends_.size());
+    const size_t many = std::min<size_t>(static_cast<size_t>(parallelism), child_.calls.size());
     if (many <= 1) {
       Work();
     } else {

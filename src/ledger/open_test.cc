@@ -133,7 +133,8 @@ TEST_F(OpenTest, ANewerFileIsRefused) {
   ASSERT_TRUE(Ledger::Open(path_).ok());
   Script("PRAGMA user_version = 99");
   EXPECT_THAT(Refusal(),
-              AllOf(HasSubstr("version 99"), HasSubstr("up to " + std::to_string(kVersion)), HasSubstr("newer sluice")));
+              AllOf(HasSubstr("version 99"), HasSubstr("up to " + std::to_string(kVersion)),
+                    HasSubstr("newer sluice")));
   Script("PRAGMA user_version = " + std::to_string(kVersion));
   EXPECT_TRUE(Ledger::Open(path_).ok());  // nothing was changed by the refusal
 }

@@ -393,7 +393,7 @@ TEST_P(MergeTest, AnIntervalTakesItsOwnRows) {
     auto source = From(
         [&](ExtractConfig& config) {
           config.table.text = "t";
-          config.columns = {{"id", {}}};
+          config.columns = {NamedWritten{.name = "id", .mark = {}, .value = {}}};
           config.interval.text = column;
         },
         [](ExtractRequest& request) {
