@@ -25,7 +25,7 @@ steps:
     map: { id: CAST(id AS bigint), country: country, amount: CAST(amount AS double) }
   out:    { load: { into: warehouse, table: orders } }
 """
-STEP_KEYS = {"name", "verb", "rows_in", "rows_out", "filtered", "deduplicated", "rejected", "late", "duration_ms"}
+STEP_KEYS = {"name", "verb", "status", "rows_in", "rows_out", "filtered", "deduplicated", "rejected", "late", "duration_ms"}
 LOAD_KEYS = {"step", "target", "mode", "inserted", "updated", "deleted", "unchanged", "bytes", "already_loaded"}
 ERROR_KEYS = {"kind", "message", "file", "line", "column"}
 
