@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::duckdb {
 namespace {
@@ -22,24 +22,7 @@ std::vector<sql::Bound> BindLane(const Lane& lane) {
           TextValue("flow", lane.flow), TextValue("interval", lane.interval)};
 }
 
-Json IdentitiesOf(const EpochRecord& record) {
-  Json identities = Json::array();
-  for (const auto& [step, range] : record.ranges) {
-    for (const Cut& cut : range.cuts) {
-      if (!cut.identity.empty()) identities.push_back(cut.identity);
-    }
-  }
-  return identities;
-}
-
 }  // namespace
-
-std::string NumberList(const std::vector<EpochId>& epochs) {
-  if (epochs.empty()) return "NULL";
-  std::vector<std::string> numbers;
-  for (const EpochId epoch : epochs) numbers.push_back(std::to_string(epoch.value));
-  return Join(numbers, ", ");
-}
 
 Result<bool> Records::Exist(sql::Session& session) const {
   if (!exist_) exist_ = TRY(TableExists(session, file_.alias(), {.name = "_sluice_epochs"}));
@@ -128,10 +111,10 @@ Status Records::Insert(sql::Session& session, const EpochRecord& record,
   std::vector<std::string> into;
   for (const std::string& target : targets) into.push_back(QuoteLiteral(target));
   std::string identities = "CAST([] AS VARCHAR[])";
-  if (const Json all = IdentitiesOf(record); !all.empty()) {
+  if (const auto all = IdentitiesOf(record); !all.empty()) {
     identities = R"(from_json(CAST($identities AS JSON), '["VARCHAR"]'))";
     bound.push_back(
-        TextValue("identities", all.dump(-1, ' ', false, Json::error_handler_t::replace)));
+        TextValue("identities", Json(all).dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   TRY(session.Execute(
       fmt::format("INSERT INTO {} VALUES (CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), "

@@ -53,6 +53,4 @@ class Records {  // one thread
   mutable bool exist_ = false;  // once seen: nothing of ours drops them
 };
 
-std::string NumberList(const std::vector<EpochId>& epochs);  // "1, 2"; "NULL" for none
-
 }  // namespace sluice::duckdb

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <utility>
 
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::duckdb {
 namespace {
@@ -152,22 +152,12 @@ Status DuckdbSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
   const Lane& lane = static_cast<DuckdbLanding&>(landing).lane();
   const std::vector<EpochId> ours = TRY(records_.Of(session, lane, epochs));
   if (ours.empty()) return Ok();
-  if (TRY(records_.Shared(session, ours))) {
-    return RejectedError(fmt::format(
-        "taking back epochs {} in '{}': other pipelines have epochs of the same number there, "
-        "so their rows cannot be told apart; delete the rows by hand",
-        NumberList(ours), file_.shown()));
-  }
+  if (TRY(records_.Shared(session, ours))) return SharedEpochs(ours, "'" + file_.shown() + "'");
   for (const Load& load : loads) {
     if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
     const auto target = TRY(FindTarget(session, file_, TRY(TableOf(load))));
     if (!target) continue;
-    if (!target->provenance) {
-      return RejectedError(fmt::format(
-          "'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
-          "by hand, or load into a table that the pipeline creates",
-          load.target, kEpochColumn));
-    }
+    if (!target->provenance) return WithoutProvenance(load);
     TRY(session.Execute(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted,
                                     QuoteIdentifier(kEpochColumn), NumberList(ours))));
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::duckdb {
 namespace {
@@ -151,12 +152,7 @@ Result<bool> IsPlain(sql::Session& session, const Target& target) {
 Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,
                                             const std::string& quoted, const Load& load) {
   const Schema rows = Visible(load.schema);
-  if (Find(rows, kEpochColumn) != nullptr) {
-    return ConfigError(
-        load.mark,
-        fmt::format("the rows have a column '{}', which is reserved; leave it out or rename it",
-                    kEpochColumn));
-  }
+  TRY(RefuseEpochColumn(load));
   if (!target) return std::vector<std::string>{CreateText(quoted, load)};
   std::vector<std::string> statements;
   for (const Column& row : rows) {

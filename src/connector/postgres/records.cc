@@ -7,6 +7,7 @@
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::postgres {
 namespace {
@@ -36,26 +37,9 @@ std::string ArrayText(const std::vector<std::string>& items) {
   return text + "}";
 }
 
-std::vector<std::string> IdentitiesOf(const EpochRecord& record) {
-  std::vector<std::string> identities;
-  for (const auto& [step, range] : record.ranges) {
-    for (const Cut& cut : range.cuts) {
-      if (!cut.identity.empty()) identities.push_back(cut.identity);
-    }
-  }
-  return identities;
-}
-
 const char* FlagText(bool flag) { return flag ? "true" : "false"; }
 
 }  // namespace
-
-std::string NumberList(const std::vector<EpochId>& epochs) {
-  if (epochs.empty()) return "NULL";
-  std::vector<std::string> numbers;
-  for (const EpochId epoch : epochs) numbers.push_back(std::to_string(epoch.value));
-  return Join(numbers, ", ");
-}
 
 Status Lock(Connection& connection, const std::string& name, std::stop_token stop) {
   TRY(connection.Run("SELECT pg_advisory_xact_lock($1)", {LockNumber(name)}, std::move(stop)));

@@ -59,6 +59,5 @@ class Records {  // one thread
 Status Lock(Connection& connection, const std::string& name, std::stop_token stop);
 // CREATE SCHEMA IF NOT EXISTS asks for a right that who has the schema need not have.
 Status EnsureSchema(Connection& connection, const std::string& schema);
-std::string NumberList(const std::vector<EpochId>& epochs);  // "1, 2"; "NULL" for none
 
 }  // namespace sluice::postgres

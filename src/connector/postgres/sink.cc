@@ -6,20 +6,9 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::postgres {
-namespace {
-
-// Of what may be done twice: a lost answer is only a reason to do it again.
-Status CommitRepeatable(Connection& connection) {
-  auto done = connection.Commit();
-  if (done.ok() || done.error().kind != ErrorKind::kUnsettled) return done;
-  Error error = std::move(done).error();
-  error.kind = ErrorKind::kTransient;
-  return error;
-}
-
-}  // namespace
 
 Result<std::shared_ptr<Connection>> PostgresSink::Connected(std::stop_token stop) {
   if (connection_ && !connection_->lost() && connection_.use_count() == 1) {
@@ -77,7 +66,7 @@ Status PostgresSink::Prepare(const std::vector<Load>& loads, std::stop_token sto
     TRY(connection->Rollback());
     return std::move(done).error().While(fmt::format("preparing {}", settings_.Shown()));
   }
-  return CommitRepeatable(*connection);
+  return Repeatable(connection->Commit());
 }
 
 Status PostgresSink::PrepareTables(Connection& connection, const std::vector<Load>& loads,
@@ -153,7 +142,7 @@ Status PostgresSink::Sweep(const Lane& lane, EpochId decided) {
   TRY(connection->Begin());
   TRY(records_.ForgetStagedAfter(*connection, lane, decided));
   TRY(stage.ForgetAfter(*connection, decided));
-  TRY(CommitRepeatable(*connection));
+  TRY(Repeatable(connection->Commit()));
   const auto last = TRY(records_.Last(*connection, lane, fate_->unsettled));
   if (!last || last->published) TRY(stage.DropAll(*connection));
   return Ok();
@@ -165,22 +154,12 @@ Status PostgresSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
   Connection& connection = own.connection();
   const std::vector<EpochId> ours = TRY(records_.Of(connection, own.lane(), epochs));
   if (ours.empty()) return Ok();
-  if (TRY(records_.Shared(connection, ours))) {
-    return RejectedError(fmt::format(
-        "taking back epochs {} in {}: other pipelines have epochs of the same number there, so "
-        "their rows cannot be told apart; delete the rows by hand",
-        NumberList(ours), settings_.Shown()));
-  }
+  if (TRY(records_.Shared(connection, ours))) return SharedEpochs(ours, settings_.Shown());
   for (const Load& load : loads) {
     if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
     const auto target = TRY(FindTarget(connection, TRY(NameOf(load)), {}));
     if (!target) continue;
-    if (!target->provenance) {
-      return RejectedError(fmt::format(
-          "'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
-          "by hand, or load into a table that the pipeline creates",
-          load.target, kEpochColumn));
-    }
+    if (!target->provenance) return WithoutProvenance(load);
     TRY(connection.Run(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted, kEpochColumn,
                                    NumberList(ours))));
   }

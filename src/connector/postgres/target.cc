@@ -7,6 +7,7 @@
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::postgres {
 namespace {
@@ -113,12 +114,7 @@ Result<std::optional<Target>> FindTarget(Connection& connection, const TableName
 
 Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,
                                             const TableName& name, const Load& load) {
-  if (Find(Visible(load.schema), kEpochColumn) != nullptr) {
-    return ConfigError(
-        load.mark,
-        fmt::format("the rows have a column '{}', which is reserved; leave it out or rename it",
-                    kEpochColumn));
-  }
+  TRY(RefuseEpochColumn(load));
   if (!target) return CreateTexts(name, load);
   std::vector<std::string> statements;
   for (const Column& row : Visible(load.schema)) {

@@ -8,6 +8,7 @@
 
 #include "base/json_full.h"
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::tables {
 namespace {
@@ -16,32 +17,7 @@ std::string JsonText(const std::vector<std::string>& items) {
   return Json(items).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::vector<std::string> IdentitiesOf(const EpochRecord& record) {
-  std::vector<std::string> identities;
-  for (const auto& [step, range] : record.ranges) {
-    for (const Cut& cut : range.cuts) {
-      if (!cut.identity.empty()) identities.push_back(cut.identity);
-    }
-  }
-  return identities;
-}
-
 }  // namespace
-
-std::string NumberList(const std::vector<EpochId>& epochs) {
-  if (epochs.empty()) return "NULL";
-  std::vector<std::string> numbers;
-  for (const EpochId epoch : epochs) numbers.push_back(std::to_string(epoch.value));
-  return Join(numbers, ", ");
-}
-
-Status CommitRepeatable(Link& link) {
-  auto done = link.Commit();
-  if (done.ok() || done.error().kind != ErrorKind::kUnsettled) return done;
-  Error error = std::move(done).error();
-  error.kind = ErrorKind::kTransient;
-  return error;
-}
 
 std::string Records::Epochs() const {
   return system_->Quoted({.schema = place_.schema, .name = "_sluice_epochs"});
@@ -131,7 +107,7 @@ Result<EpochId> Records::Allocate(Link& link) const {
   };
   auto number = allocate();
   // A number whose commit is in doubt is not used.
-  if (number.ok()) TRY(CommitRepeatable(link));
+  if (number.ok()) TRY(Repeatable(link.Commit()));
   TRY(link.Rollback());
   return EpochId{TRY(std::move(number).While("allocating the number of an epoch"))};
 }

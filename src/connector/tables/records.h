@@ -57,8 +57,4 @@ class Records {  // one thread
   const TableName place_;  // its schema is that of the records
 };
 
-// Of what may be done twice: a lost answer is only a reason to do it again.
-Status CommitRepeatable(Link& link);
-std::string NumberList(const std::vector<EpochId>& epochs);  // "1, 2"; "NULL" for none
-
 }  // namespace sluice::tables

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::tables {
 
@@ -149,7 +150,7 @@ Status TableSink::Sweep(const Lane& lane, EpochId decided) {
   TRY(link->Begin());
   TRY(records_.ForgetStagedAfter(*link, lane, decided));
   TRY(stage.ForgetAfter(*link, decided));
-  TRY(CommitRepeatable(*link));
+  TRY(Repeatable(link->Commit()));
   const auto last = TRY(records_.Last(*link, lane, fate_->unsettled));
   if (!last || last->published) TRY(stage.DropAll(*link));
   return Ok();
@@ -161,22 +162,12 @@ Status TableSink::TakeBack(Landing& landing, const std::vector<Load>& loads,
   Link& link = *TRY(own.Open());
   const std::vector<EpochId> ours = TRY(records_.Of(link, own.lane(), epochs));
   if (ours.empty()) return Ok();
-  if (TRY(records_.Shared(link, ours))) {
-    return RejectedError(fmt::format(
-        "taking back epochs {} in {}: other pipelines have epochs of the same number there, so "
-        "their rows cannot be told apart; delete the rows by hand",
-        NumberList(ours), system_->Shown()));
-  }
+  if (TRY(records_.Shared(link, ours))) return SharedEpochs(ours, system_->Shown());
   for (const Load& load : loads) {
     if (load.mode != Mode::kAppend && load.mode != Mode::kInsert) continue;
     const auto target = TRY(system_->FindTarget(link, TRY(NameOf(load)), {}));
     if (!target) continue;
-    if (!target->provenance) {
-      return RejectedError(fmt::format(
-          "'{}' has no column {}, so what a run put there cannot be taken back; delete the rows "
-          "by hand, or load into a table that the pipeline creates",
-          load.target, kEpochColumn));
-    }
+    if (!target->provenance) return WithoutProvenance(load);
     TRY(link.Run(fmt::format("DELETE FROM {} WHERE {} IN ({})", target->quoted,
                              system_->Quote(kEpochColumn), NumberList(ours))));
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/recorded.h"
 
 namespace sluice::tables {
 namespace {
@@ -65,12 +66,7 @@ Result<std::vector<std::string>> PlanTarget(const System& system,
                                             const std::optional<Target>& target,
                                             const TableName& name, const Load& load) {
   const Schema rows = Visible(load.schema);
-  if (Find(rows, kEpochColumn) != nullptr) {
-    return ConfigError(
-        load.mark,
-        fmt::format("the rows have a column '{}', which is reserved; leave it out or rename it",
-                    kEpochColumn));
-  }
+  TRY(RefuseEpochColumn(load));
   if (!target) return std::vector<std::string>{TRY(CreateText(system, name, load))};
   std::vector<std::string> statements;
   for (const Column& row : rows) {
