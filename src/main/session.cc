@@ -26,13 +26,17 @@ class ProjectSession::Signals {
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     thread_ = std::jthread([this](std::stop_token ended) { Watch(ended); });
   }
+  ~Signals() {
+    thread_.request_stop();
+    pthread_kill(thread_.native_handle(), SIGINT);  // wakes it, and nobody else
+  }
   std::stop_token token() const { return stop_.get_token(); }
 
  private:
   void Watch(std::stop_token ended) {
-    while (!ended.stop_requested()) {
-      timespec tick{0, 50'000'000};
-      if (sigtimedwait(&set_, nullptr, &tick) < 0) continue;
+    while (true) {
+      if (sigwaitinfo(&set_, nullptr) < 0) continue;
+      if (ended.stop_requested()) return;
       if (stop_.stop_requested()) _exit(130);
       stop_.request_stop();
     }
