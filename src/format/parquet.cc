@@ -30,17 +30,15 @@ std::string ReadParquet(const std::vector<std::string>& paths, const std::string
   return fmt::format("read_parquet({}, hive_partitioning=false{})", PathList(paths), file);
 }
 
-Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop) {
-  const Result<sql::Rows> rows =
-      session.Query("DESCRIBE SELECT * FROM " + ReadParquet({path}), {}, stop);
-  if (!rows.ok()) return Unreadable({path}, rows.error());
-  Schema schema;
-  for (const auto& row : rows->rows) {
-    schema.push_back({.name = row.at(0).text, .type = row.at(1).text});
-    if (!StartsWith(schema.back().type, "GEOMETRY")) continue;
+Result<Schema> ParquetSchema(sql::Session& session, const std::string& path) {
+  Result<Schema> schema = session.Describe("SELECT * FROM " + ReadParquet({path}));
+  if (!schema.ok()) return Unreadable({path}, schema.error());
+  for (const Column& column : *schema) {
+    if (!StartsWith(column.type, "GEOMETRY")) continue;
     return RejectedError(
-        fmt::format("'{}': column '{}' is a GEOMETRY: not built yet, comes with the width", path,
-                    schema.back().name));
+        fmt::format("'{}': column '{}' is a GEOMETRY, which sluice does not carry; write it as WKB "
+                    "(BLOB) or as text",
+                    path, column.name));
   }
   return schema;
 }

@@ -13,7 +13,7 @@
 
 namespace sluice::format {
 
-Result<Schema> ParquetSchema(sql::Session& session, const std::string& path, std::stop_token stop);
+Result<Schema> ParquetSchema(sql::Session& session, const std::string& path);
 // Rows of all the files, from their footers; nullopt where a footer does not say (0 rows in some
 // row groups).
 Result<std::optional<uint64_t>> ParquetRows(sql::Session& session,

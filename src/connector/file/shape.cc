@@ -220,7 +220,7 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
     const bool header = format == FileFormat::kCsv && !TRY(HasRows(files, listed[i]));
     const Schema found =
         format == FileFormat::kParquet
-            ? TRY(format::ParquetSchema(session, listed[i].path, stop))
+            ? TRY(format::ParquetSchema(session, listed[i].path))
             : TRY(FactsOfCsv(session, files, listed[i], NamesOf(schema), told.csv, stop)).columns;
     if (found.empty()) continue;
     const std::string difference = schema.empty() ? "" : Difference(found, schema);
@@ -268,11 +268,11 @@ Result<std::string> FromCsv(sql::Session& session, Files& files,
 }
 
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
-                                const Schema& schema, WithFile with_file, std::stop_token stop) {
+                                const Schema& schema, WithFile with_file) {
   const std::string file_column(with_file == WithFile::kYes ? kFileColumn : "");
   std::map<std::pair<Schema, OwnColumns>, std::vector<std::string>> alike;
   for (const ListedFile& file : listed) {
-    const Schema found = TRY(format::ParquetSchema(session, file.path, stop));
+    const Schema found = TRY(format::ParquetSchema(session, file.path));
     OwnColumns own = OwnOf(file, found, schema);
     const std::string difference = Difference(found, own.file);
     if (!difference.empty()) return DoesNotFit(file, difference, own.file);

@@ -48,6 +48,6 @@ Result<std::string> FromCsv(sql::Session& session, Files& files,
                             const format::CsvTold& told, const std::string& rejects,
                             WithFile with_file, std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
-                                const Schema& schema, WithFile with_file, std::stop_token stop);
+                                const Schema& schema, WithFile with_file);
 
 }  // namespace sluice

@@ -160,7 +160,7 @@ class FileSource final : public Source {
     if (ByLines(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
-      opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming(), stop)));
+      opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming())));
       std::vector<std::string> paths;
       for (const ListedFile& file : files) paths.push_back(file.path);
       opened.rows_known = TRY(Named(files, format::ParquetRows(session, paths, stop)));
