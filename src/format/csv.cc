@@ -15,6 +15,8 @@ namespace sluice::format {
 namespace {
 
 constexpr uint64_t kMaxCsvOriginal = 64 << 10;
+// Of what a sniff looks at; DuckDB's own, of 32 MB, is memory fetched for a few thousand rows.
+constexpr uint64_t kSniffBuffer = 4 << 20;
 
 Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const std::string& extra,
                         std::stop_token stop) {
@@ -22,8 +24,8 @@ Result<sql::Rows> Sniff(sql::Session& session, const std::string& path, const st
       "SELECT Delimiter, Quote, Escape, NewLineDelimiter, Comment, HasHeader, coalesce(DateFormat, "
       "''), "
       "coalesce(TimestampFormat, ''), unnest(Columns, recursive := true) FROM sniff_csv({}, "
-      "store_rejects=true{})",
-      QuoteLiteral(PlainPath(path)), extra);
+      "store_rejects=true, buffer_size={}{})",
+      QuoteLiteral(PlainPath(path)), kSniffBuffer, extra);
   Result<sql::Rows> rows = session.Query(text, {}, stop);
   if (!rows.ok() && rows.error().kind != ErrorKind::kCancelled) {
     std::string message = rows.error().message;
