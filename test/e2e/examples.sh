@@ -215,6 +215,25 @@ s5_incremental_sync() {
   has "its schema" "$("$SLUICE" schema --output sync)" '"new"'
 }
 
+d2_extract() {
+  run 0 crm
+  run 0 database
+  has "the whole table at first" "$said" "upsert         3        0        0"
+  printf '{"id": 2, "name": "Rob", "updated_at": "2026-03-02T00:00:00"}\n' >data/customers2.ndjson
+  run 0 crm
+  run 0 database
+  has "then what changed" "$said" "upsert         0        1        0"
+  equal "customers" "$(rows customers id,name)" $'1,Ann\n2,Rob\n3,Cem'
+  run 0 archive
+  run 0 files --output json
+  for step in csv:2 json:2 parquet:1; do
+    has "rows of $step" "$said" "\"name\":\"${step%:*}\",\"verb\":\"extract\",\"rows_in\":${step#*:}"
+  done
+  equal "of three formats" "$(rows orders id,customer,amount)" $'1,1,12.50\n2,2,7.25\n3,3,99.99\n4,1,5.00\n5,2,1.75'
+  run 0 database
+  has "nothing new" "$said" "already loaded"
+}
+
 for folder in "$here"/examples/patterns/*/; do
   name=$(basename "$folder")
   if [ $# -gt 0 ]; then
