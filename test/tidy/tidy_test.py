@@ -106,6 +106,15 @@ def heavy_headers(tree):
                     yield f"{name}: {include} belongs in {allowed} only"
 
 
+def sized_integers(tree):
+    """Which of the standard's headers brings them along differs from compiler to compiler."""
+    for name, text in tree.items():
+        includes = INCLUDE.findall(text)
+        if name.endswith(".h") and re.search(r"\bu?int(8|16|32|64)_t\b", text) and "<cstdint>" not in includes \
+                and not any(include[0] == '"' for include in includes):
+            yield f"{name}: integers of a size need <cstdint>"
+
+
 def first_lines(tree):
     for name, text in tree.items():
         if not text.startswith("// "):
@@ -150,6 +159,8 @@ RULES = {
     heavy_headers: ({"data/a.h": '#include "base/json_full.h"\n#include <spdlog/spdlog.h>\n',
                      "data/b.cc": '#include "base/json_full.h"\n#include <duckdb.h>\n', "sql/c.cc": "#include <duckdb.h>"},
                     3),
+    sized_integers: ({"data/a.h": "#include <string>\nenum class A : uint8_t {};", "data/b.h": "#include <cstdint>\nint8_t b;",
+                      "data/c.h": '#include "data/b.h"\nuint64_t c;'}, 1),
     first_lines: ({"data/a.h": "#pragma once\n", "data/b.h": "// What.\n", "data/c.cc": "// What.\n"}, 2),
     real_tests: ({"data/a_test.cc": "TEST(A, B) {}\n", "data/b_test.cc": "EXPECT_EQ(1, 1); sleep_for(1s);",
                   "data/c.cc": ""}, 2),

@@ -3,6 +3,7 @@
 // query's by what the server says of its result.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -6,6 +6,7 @@
 // affinity leaves every value as it is.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
