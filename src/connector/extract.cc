@@ -26,18 +26,18 @@ Spec<IncrementalConfig> IncrementalSpec() {
 
 Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
   config.format = TRY(ReadWritten(node, field)).text;
-  for (const char* known : {"auto", "csv", "ndjson", "json", "parquet"}) {
+  for (const char* known : {"auto", "csv", "ndjson", "json", "avro", "parquet"}) {
     if (config.format == known) return Ok();
   }
-  for (const char* later : {"avro", "orc", "xml", "xlsx", "excel"}) {
+  for (const char* later : {"orc", "xml", "xlsx", "excel"}) {
     if (config.format != later) continue;
     return ConfigError(
         node.mark,
-        fmt::format(
-            "format '{}' is not built yet: comes with the width; today: csv, ndjson, json, parquet",
-            config.format));
+        fmt::format("format '{}' is not built yet: comes with the width; today: csv, ndjson, json, "
+                    "avro, parquet",
+                    config.format));
   }
-  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "parquet"}));
+  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "avro", "parquet"}));
   return Ok();
 }
 
@@ -76,7 +76,7 @@ Spec<ExtractConfig> ExtractSpec() {
       .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText,
             "text, or list of texts")
       .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice,
-            "auto, csv, ndjson, json or parquet", ReadFormat)
+            "auto, csv, ndjson, json, avro or parquet", ReadFormat)
       .Flag(&ExtractConfig::allow_empty, "allow_empty",
             "Whether no file at all is an empty input and no error.")
       .TextSlot(&ExtractConfig::records, "records",

@@ -114,10 +114,10 @@ Spec<LoadConfig> LoadSpec() {
              Slot::kColumn, "column, or map column or expression -> value")
       .Choice(&LoadConfig::format, "format",
               "Format of the files; 'auto' goes by the path's extension.",
-              {"auto", "csv", "ndjson", "parquet"})
+              {"auto", "csv", "ndjson", "avro", "parquet"})
       .Choice(&LoadConfig::compression, "compression",
               "Compression of the files; 'auto' goes by the path's extension, and is snappy for "
-              "Parquet.",
+              "Parquet, gzip (deflate) for Avro.",
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})

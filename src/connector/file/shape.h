@@ -2,6 +2,7 @@
 // and how one file fits them.
 #pragma once
 
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "data/schema.h"
 #include "format/csv.h"
 #include "sql/database.h"
+#include "sql/scan.h"
 
 namespace sluice {
 
@@ -49,5 +51,9 @@ Result<std::string> FromCsv(sql::Session& session, Files& files,
                             WithFile with_file, std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
                                 const Schema& schema, WithFile with_file);
+
+// A scan of files whose fields `schema` holds.
+Result<std::shared_ptr<sql::Scan>> FromAvro(Files& files, const std::vector<ListedFile>& listed,
+                                            const Schema& schema);
 
 }  // namespace sluice

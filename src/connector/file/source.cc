@@ -59,9 +59,14 @@ bool IsLoaded(const std::string& identity, const std::set<std::string>& loaded) 
   return false;
 }
 
-// Read by our decoder, in order; the others by DuckDB.
-bool ByLines(FileFormat format) {
-  return format == FileFormat::kNdjson || format == FileFormat::kJson;
+// Read by our decoders, in order; the others by DuckDB.
+bool ByOurs(FileFormat format) {
+  return format == FileFormat::kNdjson || format == FileFormat::kJson ||
+         format == FileFormat::kAvro;
+}
+// Whose types are in the files themselves.
+bool KnowsTypes(FileFormat format) {
+  return format == FileFormat::kParquet || format == FileFormat::kAvro;
 }
 
 class FileSource final : public Source {
@@ -83,8 +88,8 @@ class FileSource final : public Source {
     TRY(std::move(listed));
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
-    if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = ByLines(format_);
+    if (inferred_ && !KnowsTypes(format_)) shape.guessed = shape.schema;
+    shape.ordered = ByOurs(format_);
     shape.named = request_.names_files && !shape.ordered;
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
@@ -157,7 +162,9 @@ class FileSource final : public Source {
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
     TRY(origin_->Fetch(files, Origin::Extent::kWhole, stop));
     Opened opened;
-    if (ByLines(format_)) {
+    if (format_ == FileFormat::kAvro) {
+      opened.scan = TRY(FromAvro(files_, files, schema));
+    } else if (ByOurs(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
       opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming())));
@@ -181,6 +188,10 @@ class FileSource final : public Source {
         by_file[letter.partition].push_back(&letter);
     }
     for (auto& [partition, found] : by_file) {
+      if (format_ == FileFormat::kAvro) {  // an offset is the record's number
+        for (Letter* letter : found) letter->line = letter->offset + 1;
+        continue;
+      }
       const Result<ListedFile> known = FileOf(partition);
       if (!known.ok()) continue;  // not one of ours
       std::vector<ListedFile> fetched{*known};
@@ -213,8 +224,8 @@ class FileSource final : public Source {
     const FileFormat format = TRY(FormatOf(config.format, {}, config.path.front()));
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
-    if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = ByLines(format);
+    if (inferred_ && !KnowsTypes(format)) shape.guessed = shape.schema;
+    shape.ordered = ByOurs(format);
     shape.named = request_.names_files && !shape.ordered;
     shape.describe = fmt::format("no file yet, {}", NameOf(format));
     return shape;
@@ -237,7 +248,7 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
-      const Schema said = ByLines(format_) ? Schema() : TRY(HiveColumns(session, listed_));
+      const Schema said = ByOurs(format_) ? Schema() : TRY(HiveColumns(session, listed_));
       std::vector<ListedFile> sample = listed_;
       sample.resize(std::min(sample.size(), kSampledFiles));
       TRY(origin_->Fetch(sample, SampleOf(sample), stop));
@@ -272,7 +283,7 @@ class FileSource final : public Source {
   // What tells the columns of the files.
   Origin::Extent SampleOf(const std::vector<ListedFile>& files) const {
     if (format_ == FileFormat::kParquet) return Origin::Extent::kFooter;
-    const bool whole = format_ == FileFormat::kJson ||
+    const bool whole = format_ == FileFormat::kJson || format_ == FileFormat::kAvro ||
                        std::any_of(files.begin(), files.end(), [](const ListedFile& file) {
                          return format::PackingOf(file.path) != format::Packing::kNone;
                        });
