@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
+#include "base/text.h"
+
 namespace sluice {
 namespace {
 
@@ -41,6 +45,29 @@ Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& fi
   return Ok();
 }
 
+Status ReadSample(ExtractConfig& config, const Node& node, const std::string& field) {
+  const std::string text = TRY(ReadWritten(node, field)).text;
+  const bool percent = EndsWith(text, "%");
+  const std::string number(Trim(std::string_view(text).substr(0, text.size() - (percent ? 1 : 0))));
+  const char* const end = number.data() + number.size();
+  if (percent) {
+    double share = 0;
+    const auto [stop, code] = std::from_chars(number.data(), end, share);
+    if (code == std::errc() && stop == end && share > 0 && share <= 100) {
+      config.sample_share = share / 100;
+      return Ok();
+    }
+  } else {
+    int64_t rows = 0;
+    const auto [stop, code] = std::from_chars(number.data(), end, rows);
+    if (code == std::errc() && stop == end && rows > 0) {
+      config.sample_rows = rows;
+      return Ok();
+    }
+  }
+  return WrongShape(node, field, "a number of rows (1000), or a share of them (5%)");
+}
+
 Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string& field) {
   config.delimiter = TRY(ReadWritten(node, field)).text;
   if (config.delimiter == "\\t" || config.delimiter == "\t") config.delimiter = "tab";
@@ -51,7 +78,7 @@ Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string&
 }  // namespace
 
 std::vector<std::string> CommonExtractKeys() {
-  return {"from", "columns", "select", "renamed_from"};
+  return {"from", "columns", "select", "sample", "renamed_from"};
 }
 
 Spec<ExtractConfig> ExtractSpec() {
@@ -65,8 +92,8 @@ Spec<ExtractConfig> ExtractSpec() {
              "map of name to type")
       .List(&ExtractConfig::select, "select", "The columns to read; without it all.", Slot::kText,
             "list of columns")
-      .Reserved("sample", "Reads only so many rows, or so many percent of them.",
-                "the width of a batch")
+      .Read("sample", "Reads only so many rows (1000), or so many percent of them (5%).",
+            Slot::kText, "number of rows, or percent", ReadSample)
       .Read("incremental", "Reads what changed since the last run.", Slot::kNode,
             "a cursor column, or a map",
             [](ExtractConfig& config, const Node& node, const std::string&) -> Status {

@@ -175,6 +175,19 @@ bool PutWhole(int64_t value, ColumnSlot& slot, uint64_t row) {
   }
 }
 
+// ASCII, as nearly all text is.
+bool IsPlain(std::string_view text) {
+  uint64_t bits = 0, word = 0;
+  const char* at = text.data();
+  size_t left = text.size();
+  for (; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
+    std::memcpy(&word, at, sizeof(word));
+    bits |= word;
+  }
+  for (; left > 0; ++at, --left) bits |= static_cast<uint64_t>(static_cast<unsigned char>(*at));
+  return (bits & 0x8080808080808080ULL) == 0;
+}
+
 int HexOf(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char lower = static_cast<char>(c | 0x20);
@@ -311,7 +324,7 @@ class AvroDecoder final : public Decoder {
       case Put::kText: {
         std::string_view text;
         if (!cursor_.Bytes(&text)) return false;
-        if (!ValidUtf8(text)) return Fault(field, "is not UTF-8");
+        if (!IsPlain(text) && !ValidUtf8(text)) return Fault(field, "is not UTF-8");
         slot.put_text(slot.text_owner, row, text.data(), text.size());
         return true;
       }

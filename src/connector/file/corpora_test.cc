@@ -199,14 +199,15 @@ TEST_F(Corpora, AvroGivesItsRecords) {
   }
   std::sort(expected.begin(), expected.end());
   ASSERT_EQ(expected.size(), 5u);
-  for (const char* name : {"weather", "weather-deflate", "weather-snappy", "weather-zstd",
-                           "weather-sorted"}) {
+  for (const char* name :
+       {"weather", "weather-deflate", "weather-snappy", "weather-zstd", "weather-sorted"}) {
     const auto epochs = Read(FileRequest(folder / (std::string(name) + ".avro")));
     ASSERT_TRUE(epochs.ok()) << name << ": " << Format(epochs.error());
     EXPECT_EQ(RowsOf(*epochs), expected) << name;
   }
-  const std::pair<const char*, size_t> counts[] = {
-      {"schemas/simple/data.avro", 3}, {"schemas/withUnion/data.avro", 3}, {"syncInMeta.avro", 6001}};
+  const std::pair<const char*, size_t> counts[] = {{"schemas/simple/data.avro", 3},
+                                                   {"schemas/withUnion/data.avro", 3},
+                                                   {"syncInMeta.avro", 6001}};
   for (const auto& [name, count] : counts) {
     const auto epochs = Read(FileRequest(folder / name));
     ASSERT_TRUE(epochs.ok()) << name << ": " << Format(epochs.error());

@@ -260,18 +260,20 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
 }
 
 Result<std::string> FromCsv(sql::Session& session, Files& files,
-                            const std::vector<ListedFile>& listed, const Schema& schema,
+                            const std::vector<ListedFile>& listed,
+                            const std::vector<ListedFile>& read, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
                             WithFile with_file, std::stop_token stop) {
   const std::string file_column(with_file == WithFile::kYes ? kFileColumn : "");
   std::map<std::tuple<format::CsvDialect, Schema, OwnColumns>, std::vector<std::string>> alike;
-  for (const ListedFile& file : listed) {
+  for (size_t i = 0; i < listed.size(); ++i) {
+    const ListedFile& file = listed[i];
     const format::CsvFacts facts =
         TRY(FactsOfCsv(session, files, file, NamesOf(schema), told, stop));
     if (facts.columns.empty()) continue;
     OwnColumns own = OwnOf(file, facts.columns, schema);
     const Schema fitted = TRY(FitCsv(facts, file, own.file));
-    alike[{facts.dialect, fitted, std::move(own)}].push_back(file.path);
+    alike[{facts.dialect, fitted, std::move(own)}].push_back(read[i].path);
   }
   std::string from;
   for (const auto& [written, paths] : alike) {

@@ -44,9 +44,11 @@ enum class WithFile : uint8_t { kNo, kYes };
 inline constexpr std::string_view kFileColumn = "_sluice_file";
 
 // FROM items for files of which each is told where it does not have the columns of `schema`; one
-// that its path says it need not have.
+// that its path says it need not have. `read` are the same files with the paths under which their
+// rows are read; `listed` may be opened again and again.
 Result<std::string> FromCsv(sql::Session& session, Files& files,
-                            const std::vector<ListedFile>& listed, const Schema& schema,
+                            const std::vector<ListedFile>& listed,
+                            const std::vector<ListedFile>& read, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
                             WithFile with_file, std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,

@@ -16,11 +16,13 @@
 #include "format/ndjson.h"
 #include "format/parquet.h"
 #include "format/unpack.h"
+#include "format/unpack_pipe.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::string_view kEnd = "end";
+constexpr size_t kMostPipes = 64;
 
 // "4096@89abcdef01234567", "end@…"
 std::string PositionText(std::string_view to, std::string_view identity) {
@@ -174,7 +176,7 @@ class FileSource final : public Source {
     } else {
       TRY(Named(files, OpenCsv(files, schema, session, stop, opened)));
     }
-    if (!opened.from.empty() && request_.names_files)
+    if (format_ == FileFormat::kParquet && request_.names_files)
       opened.from = WithPartitions(opened.from, schema, files);
     return opened;
   }
@@ -401,13 +403,15 @@ class FileSource final : public Source {
     TRY(session.Execute(fmt::format("DROP TABLE IF EXISTS temp.{}; DROP TABLE IF EXISTS temp.{}",
                                     QuoteIdentifier(rejects + "_errors"),
                                     QuoteIdentifier(rejects + "_scans"))));
-    // DuckDB takes the end of a file that was cut off for its end.
-    for (const ListedFile& file : files)
-      TRY(format::CheckPacked(files_, file.path, file.partition, stop));
-    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, Naming(), stop));
+    std::vector<ListedFile> read = files;
+    const auto pipes = std::make_shared<Pipes>(TRY(Unpacked(read, stop)));
+    opened.from =
+        TRY(FromCsv(session, files_, files, read, schema, Told().csv, rejects, Naming(), stop));
     std::map<std::string, std::string> partitions;
-    for (const ListedFile& file : files) partitions[file.path] = file.partition;
-    opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
+    for (const ListedFile& file : read) partitions[file.path] = file.partition;
+    opened.rejects = [rejects, partitions,
+                      pipes](sql::Session& same) -> Result<std::vector<Letter>> {
+      for (const auto& pipe : *pipes) TRY(pipe->Finish());
       std::vector<Letter> letters = TRY(format::TakeCsvRejects(same, rejects));
       for (Letter& letter : letters) {
         const auto found = partitions.find(letter.partition);
@@ -415,7 +419,26 @@ class FileSource final : public Source {
       }
       return letters;
     };
+    if (request_.names_files) opened.from = WithPartitions(opened.from, schema, read);
     return Ok();
+  }
+
+  using Pipes = std::vector<std::unique_ptr<format::UnpackPipe>>;
+
+  // What is packed gets the path of a pipe; where that would be too many threads, it is unpacked
+  // twice: to be sure, and by DuckDB, which takes the end of a file that was cut off for its end.
+  Result<Pipes> Unpacked(std::vector<ListedFile>& files, std::stop_token stop) {
+    Pipes pipes;
+    for (ListedFile& file : files) {
+      if (format::PackingOf(file.path) == format::Packing::kNone) continue;
+      if (pipes.size() == kMostPipes) {
+        TRY(format::CheckPacked(files_, file.path, file.partition, stop));
+        continue;
+      }
+      pipes.push_back(TRY(format::UnpackPipe::Start(files_, file.path, file.partition)));
+      file.path = pipes.back()->path();
+    }
+    return pipes;
   }
 
   WithFile Naming() const { return request_.names_files ? WithFile::kYes : WithFile::kNo; }
