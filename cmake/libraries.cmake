@@ -18,6 +18,8 @@ find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(snappy REQUIRED IMPORTED_TARGET snappy)
+pkg_check_modules(avro REQUIRED IMPORTED_TARGET avro-c)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 
 # yaml-cpp named its target without a namespace until 0.8.

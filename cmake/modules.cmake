@@ -9,7 +9,7 @@ set(SLUICE_MODULES
 set(SLUICE_USES_base spdlog::spdlog PkgConfig::sodium CURL::libcurl Threads::Threads)
 set(SLUICE_USES_calendar date::date date::date-tz)
 set(SLUICE_USES_sql duckdb)
-set(SLUICE_USES_format simdjson::simdjson PkgConfig::zstd ZLIB::ZLIB)
+set(SLUICE_USES_format simdjson::simdjson PkgConfig::zstd PkgConfig::snappy ZLIB::ZLIB)
 set(SLUICE_USES_connector PostgreSQL::PostgreSQL PkgConfig::mariadb SQLite::SQLite3 OpenSSL::Crypto pugixml::pugixml)
 set(SLUICE_USES_ledger SQLite::SQLite3)
 set(SLUICE_USES_pipeline yaml-cpp::yaml-cpp)
@@ -18,6 +18,7 @@ set(SLUICE_USES_main CLI11::CLI11)
 # What a module's tests include besides. Not spdlog or simdjson: their targets add definitions, and the precompiled
 # header serves only test binaries that are compiled alike.
 set(SLUICE_TEST_USES_sql duckdb)
+set(SLUICE_TEST_USES_format PkgConfig::avro)
 
 file(WRITE ${CMAKE_BINARY_DIR}/generated/sluice_version.h.new
 "// The release's version, from CMakeLists.txt.

@@ -17,7 +17,7 @@ namespace {
 Connector FileConnector() {
   Connector file;
   file.type = "file";
-  file.summary = "Files of this machine: CSV, NDJSON, JSON, Parquet; text packed too.";
+  file.summary = "Files of this machine: CSV, NDJSON, JSON, Avro, Parquet; text packed too.";
   file.built_in = true;
   file.extract_keys = {"path",         "format",     "allow_empty", "records",  "delimiter",
                        "quote",        "header",     "skip",        "encoding", "event_time",

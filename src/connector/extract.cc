@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
+#include "base/text.h"
+
 namespace sluice {
 namespace {
 
@@ -26,19 +30,42 @@ Spec<IncrementalConfig> IncrementalSpec() {
 
 Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
   config.format = TRY(ReadWritten(node, field)).text;
-  for (const char* known : {"auto", "csv", "ndjson", "json", "parquet"}) {
+  for (const char* known : {"auto", "csv", "ndjson", "json", "avro", "parquet"}) {
     if (config.format == known) return Ok();
   }
-  for (const char* later : {"avro", "orc", "xml", "xlsx", "excel"}) {
+  for (const char* later : {"orc", "xml", "xlsx", "excel"}) {
     if (config.format != later) continue;
     return ConfigError(
         node.mark,
-        fmt::format(
-            "format '{}' is not built yet: comes with the width; today: csv, ndjson, json, parquet",
-            config.format));
+        fmt::format("format '{}' is not built yet: comes with the width; today: csv, ndjson, json, "
+                    "avro, parquet",
+                    config.format));
   }
-  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "parquet"}));
+  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "avro", "parquet"}));
   return Ok();
+}
+
+Status ReadSample(ExtractConfig& config, const Node& node, const std::string& field) {
+  const std::string text = TRY(ReadWritten(node, field)).text;
+  const bool percent = EndsWith(text, "%");
+  const std::string number(Trim(std::string_view(text).substr(0, text.size() - (percent ? 1 : 0))));
+  const char* const end = number.data() + number.size();
+  if (percent) {
+    double share = 0;
+    const auto [stop, code] = std::from_chars(number.data(), end, share);
+    if (code == std::errc() && stop == end && share > 0 && share <= 100) {
+      config.sample_share = share / 100;
+      return Ok();
+    }
+  } else {
+    int64_t rows = 0;
+    const auto [stop, code] = std::from_chars(number.data(), end, rows);
+    if (code == std::errc() && stop == end && rows > 0) {
+      config.sample_rows = rows;
+      return Ok();
+    }
+  }
+  return WrongShape(node, field, "a number of rows (1000), or a share of them (5%)");
 }
 
 Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string& field) {
@@ -51,7 +78,7 @@ Status ReadDelimiter(ExtractConfig& config, const Node& node, const std::string&
 }  // namespace
 
 std::vector<std::string> CommonExtractKeys() {
-  return {"from", "columns", "select", "renamed_from"};
+  return {"from", "columns", "select", "sample", "renamed_from"};
 }
 
 Spec<ExtractConfig> ExtractSpec() {
@@ -65,8 +92,8 @@ Spec<ExtractConfig> ExtractSpec() {
              "map of name to type")
       .List(&ExtractConfig::select, "select", "The columns to read; without it all.", Slot::kText,
             "list of columns")
-      .Reserved("sample", "Reads only so many rows, or so many percent of them.",
-                "the width of a batch")
+      .Read("sample", "Reads only so many rows (1000), or so many percent of them (5%).",
+            Slot::kText, "number of rows, or percent", ReadSample)
       .Read("incremental", "Reads what changed since the last run.", Slot::kNode,
             "a cursor column, or a map",
             [](ExtractConfig& config, const Node& node, const std::string&) -> Status {
@@ -76,7 +103,7 @@ Spec<ExtractConfig> ExtractSpec() {
       .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText,
             "text, or list of texts")
       .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice,
-            "auto, csv, ndjson, json or parquet", ReadFormat)
+            "auto, csv, ndjson, json, avro or parquet", ReadFormat)
       .Flag(&ExtractConfig::allow_empty, "allow_empty",
             "Whether no file at all is an empty input and no error.")
       .TextSlot(&ExtractConfig::records, "records",

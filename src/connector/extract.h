@@ -28,6 +28,8 @@ struct ExtractConfig {
   std::vector<Written> select;        // names; empty: all
   std::optional<IncrementalConfig> incremental;
   std::string renamed_from;
+  std::optional<double> sample_share;  // 0.1 of the rows, whichever their values choose
+  std::optional<int64_t> sample_rows;  // the first so many
   // files
   std::vector<Written> path;  // globs
   std::string format = "auto";

@@ -114,10 +114,10 @@ Spec<LoadConfig> LoadSpec() {
              Slot::kColumn, "column, or map column or expression -> value")
       .Choice(&LoadConfig::format, "format",
               "Format of the files; 'auto' goes by the path's extension.",
-              {"auto", "csv", "ndjson", "parquet"})
+              {"auto", "csv", "ndjson", "avro", "parquet"})
       .Choice(&LoadConfig::compression, "compression",
               "Compression of the files; 'auto' goes by the path's extension, and is snappy for "
-              "Parquet.",
+              "Parquet, gzip (deflate) for Avro.",
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
@@ -129,13 +129,15 @@ Spec<LoadConfig> LoadSpec() {
           "What this step was called when it loaded before, `step` or `pipeline.step`: it goes on "
           "from there; `none`: it is another one.")
       .Reserved("contract", "What happens when columns or types change.", "schema contracts")
-      .Reserved("compare", "Which columns decide whether a row has changed.",
-                "the width of a batch")
-      .Reserved("ignore", "Columns that do not decide whether a row has changed.",
-                "the width of a batch")
-      .Reserved("history", "Columns of scd2 and scd3.", "the width of a batch")
+      .List(&LoadConfig::compare, "compare",
+            "An upsert writes only rows that have changed: in any column (all), by a checksum of "
+            "them, or in those named.",
+            Slot::kText, "all, checksum, or list of columns")
+      .List(&LoadConfig::ignore, "ignore", "Columns that do not decide whether a row has changed.",
+            Slot::kText, "column or list of columns")
+      .Reserved("history", "Columns of scd2 and scd3.", "checks")
       .Reserved("version", "Number of the table's version.", "schema contracts")
-      .Reserved("batch_size", "Rows per request.", "the width of a batch")
+      .Reserved("batch_size", "Rows per request.", "databases")
       .Reserved("fresh", "How old the target may become.", "the checks")
       .Reserved("topic", "Topic to write.", "Kafka")
       .Reserved("headers", "Headers of messages.", "Kafka")

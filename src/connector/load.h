@@ -26,7 +26,8 @@ struct LoadConfig {
       partition;  // column (value empty: the rows say), or column or expression -> value
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
-  Node latest;  // { view, key, order_by }
+  std::vector<Written> compare, ignore;  // all, checksum or columns; columns
+  Node latest;                           // { view, key, order_by }
   std::string renamed_from;
 };
 
@@ -56,6 +57,10 @@ struct Load {
   Schema schema;  // visible columns of the rows
   Schema order;   // upsert: the columns by which a row of a key is later than another; a hidden one
                   // comes with the rows that are written. Empty: nothing says it
+  // upsert: a row that the target has already is not written where it is the same in these columns;
+  // nullopt: each is written.
+  std::optional<std::vector<std::string>> compared = {};
+  bool by_checksum = false;
   std::string format, compression;    // files
   std::optional<PathTemplate> paths;  // files
   bool provenance = true;

@@ -2,6 +2,9 @@
 #include "connector/registry.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "connector/sampled.h"
 
 namespace sluice {
 
@@ -10,6 +13,15 @@ const Connector* Find(const Connectors& connectors, std::string_view type) {
       std::find_if(connectors.begin(), connectors.end(),
                    [&](const Connector& connector) { return connector.type == type; });
   return found == connectors.end() ? nullptr : &*found;
+}
+
+Result<std::unique_ptr<Source>> MakeSource(const Connector& connector, const Node* connection,
+                                           ExtractRequest request,
+                                           const ConnectorContext& context) {
+  const std::optional<int64_t> rows = request.config.sample_rows;
+  auto source = TRY(connector.source(connection, std::move(request), context));
+  if (rows) source = MakeSampled(std::move(source), static_cast<uint64_t>(*rows));
+  return source;
 }
 
 Result<Secret> OpenSecret(const ConnectorContext& context, const Written& written) {

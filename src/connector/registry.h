@@ -66,6 +66,10 @@ struct Connector {
 using Connectors = std::vector<Connector>;
 const Connector* Find(const Connectors& connectors, std::string_view type);
 
+// The source of an extract, with what holds for every kind of it (`sample`).
+Result<std::unique_ptr<Source>> MakeSource(const Connector& connector, const Node* connection,
+                                           ExtractRequest request, const ConnectorContext& context);
+
 Connectors BuiltinConnectors();  // builtin.cc: the table of contents
 
 }  // namespace sluice

@@ -10,6 +10,7 @@ Landed& Landed::operator+=(const Landed& other) {
   deleted += other.deleted;
   unchanged += other.unchanged;
   bytes += other.bytes;
+  touched += other.touched;
   return *this;
 }
 

@@ -31,6 +31,8 @@ struct Capabilities {
 struct Landed {
   uint64_t rows = 0;  // rows of the query that it took
   uint64_t inserted = 0, updated = 0, deleted = 0, unchanged = 0, bytes = 0;
+  uint64_t touched = 0;  // not written, for they differ only in columns that Load::compared leaves
+                         // out
 
   Landed& operator+=(const Landed& other);
 };

@@ -173,11 +173,14 @@ Result<Counts> CountsFromJson(const Json& json) {
   return counts;
 }
 
-// Four numbers, for the record is small and written with every epoch.
+// Four numbers, or five, for the record is small and written with every epoch.
 Json TakenToJson(const std::map<std::string, Taken>& taken) {
   Json json = Json::object();
-  for (const auto& [step, one] : taken)
-    json[ToJsonText(step)] = {one.inserted, one.updated, one.unchanged, one.deleted};
+  for (const auto& [step, one] : taken) {
+    Json& numbers = json[ToJsonText(step)];
+    numbers = {one.inserted, one.updated, one.unchanged, one.deleted};
+    if (one.touched > 0) numbers.push_back(one.touched);
+  }
   return json;
 }
 
@@ -185,16 +188,16 @@ Result<std::map<std::string, Taken>> TakenFromJson(const Json& json) {
   if (!json.is_object()) return Unexpected("'taken' as an object", json);
   std::map<std::string, Taken> taken;
   for (const auto& item : json.items()) {
-    uint64_t numbers[4] = {};
-    if (!item.value().is_array() || item.value().size() != 4)
-      return Unexpected("four counts", item.value());
-    for (size_t i = 0; i < 4; ++i) {
+    uint64_t numbers[5] = {};
+    const size_t size = item.value().is_array() ? item.value().size() : 0;
+    if (size != 4 && size != 5) return Unexpected("four or five counts", item.value());
+    for (size_t i = 0; i < size; ++i) {
       const int64_t number = TRY(NumberOf(item.value()[i], "a count"));
       if (number < 0) return Unexpected("a count", item.value()[i]);
       numbers[i] = static_cast<uint64_t>(number);
     }
     taken.emplace(TRY(FromJsonText(item.key())),
-                  Taken{numbers[0], numbers[1], numbers[2], numbers[3]});
+                  Taken{numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]});
   }
   return taken;
 }
@@ -283,6 +286,7 @@ Taken& Taken::operator+=(const Taken& other) {
   updated += other.updated;
   unchanged += other.unchanged;
   deleted += other.deleted;
+  touched += other.touched;
   return *this;
 }
 

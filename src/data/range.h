@@ -58,6 +58,7 @@ using Books = std::map<std::string, Counts>;  // step -> counts
 // What a destination says it did with the rows of one load.
 struct Taken {
   uint64_t inserted = 0, updated = 0, unchanged = 0, deleted = 0;
+  uint64_t touched = 0;  // not written, for they differ only in what does not count
 
   Taken& operator+=(const Taken& other);
   auto operator<=>(const Taken&) const = default;

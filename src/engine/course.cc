@@ -158,7 +158,7 @@ Status Course::Learn(const Stage& stage, std::chrono::microseconds took) {
     Define(step, "inserted", "BIGINT", std::to_string(taken[step].inserted));
     Define(step, "updated", "BIGINT", std::to_string(taken[step].updated));
     Define(step, "unchanged", "BIGINT", std::to_string(taken[step].unchanged));
-    Define(step, "touched", "BIGINT", "0");
+    Define(step, "touched", "BIGINT", std::to_string(taken[step].touched));
     Define(step, "deleted", "BIGINT", std::to_string(taken[step].deleted));
   }
   return Ok();

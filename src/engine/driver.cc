@@ -42,7 +42,7 @@ std::set<std::string> Identities(const std::map<std::string, Range>& ranges) {
 std::map<std::string, Taken> TakenOf(const std::map<std::string, Landed>& landed) {
   std::map<std::string, Taken> taken;
   for (const auto& [load, one] : landed)
-    taken[load] = {one.inserted, one.updated, one.unchanged, one.deleted};
+    taken[load] = {one.inserted, one.updated, one.unchanged, one.deleted, one.touched};
   return taken;
 }
 

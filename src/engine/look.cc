@@ -23,7 +23,8 @@ Status Looker::OpenSource(const PlannedExtract& extract, std::stop_token stop) {
                            world_.secrets};
   ExtractRequest request = extract.request;
   if (!extract.shape.guessed.empty()) request.pinned = extract.shape.guessed;
-  auto source = TRY(extract.connector->source(extract.connection, std::move(request), context));
+  auto source =
+      TRY(MakeSource(*extract.connector, extract.connection, std::move(request), context));
   TRY(source->Describe(*work_, stop));
   Range range;
   const auto known = reading_.find(extract.step);

@@ -27,7 +27,8 @@ Result<sql::Rows> Preview(const Plan& plan, World& world, const std::string& ste
     for (const PlannedExtract& extract : flow->extracts) {
       ExtractRequest request = extract.request;
       if (!extract.shape.guessed.empty()) request.pinned = extract.shape.guessed;
-      auto source = TRY(extract.connector->source(extract.connection, std::move(request), context));
+      auto source =
+          TRY(MakeSource(*extract.connector, extract.connection, std::move(request), context));
       TRY(source->Describe(*work, stop));
       Limits limits;
       if (flow->endless) limits.rows = kEndlessRows;

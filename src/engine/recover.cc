@@ -38,7 +38,8 @@ Status Driver::OpenEnds(std::stop_token stop) {
   for (const PlannedExtract& extract : flow_.extracts) {
     ExtractRequest request = extract.request;
     if (!extract.shape.guessed.empty()) request.pinned = extract.shape.guessed;
-    auto source = TRY(extract.connector->source(extract.connection, std::move(request), context));
+    auto source =
+        TRY(MakeSource(*extract.connector, extract.connection, std::move(request), context));
     TRY(source->Describe(*work_, stop).While(fmt::format("reading step '{}'", extract.step)));
     sources_[extract.step] = std::move(source);
   }

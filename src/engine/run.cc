@@ -469,6 +469,7 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
                              {"updated", load.landed.updated},
                              {"deleted", load.landed.deleted},
                              {"unchanged", load.landed.unchanged},
+                             {"touched", load.landed.touched},
                              {"bytes", load.landed.bytes},
                              {"already_loaded", load.already_loaded}});
   }

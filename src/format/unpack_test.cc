@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "format/json_records.h"
+#include "format/unpack_pipe.h"
 
 namespace sluice::format {
 namespace {
@@ -175,6 +176,42 @@ TEST_F(JsonRecordsTest, WhatIsNotThereIsTold) {
             "ERROR 'a.json' ends inside its document: it was cut off");
   EXPECT_EQ(Lines("[{\"a\": \"x", ""), "ERROR 'a.json' ends inside its document: it was cut off");
   EXPECT_THAT(Lines(std::string(2000, '['), ""), HasSubstr("(limit max_json_depth)"));
+}
+
+std::string Drain(const UnpackPipe& pipe) {
+  std::ifstream in(pipe.path(), std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+TEST_F(UnpackTest, APipeGivesAllBytesOnce) {
+  Gzip("a.gz", "gzip.compress(b'0123456789' * 500000)");
+  auto pipe = UnpackPipe::Start(*files_, Path("a.gz"), "a.gz");
+  ASSERT_TRUE(pipe.ok());
+  const std::string all = Drain(**pipe);
+  EXPECT_EQ(all.size(), 5'000'000u);
+  EXPECT_EQ(all.substr(all.size() - 10), "0123456789");
+  EXPECT_TRUE((*pipe)->Finish().ok());
+}
+
+TEST_F(UnpackTest, APipeTellsWhatWasWrongAfterItsEnd) {
+  Gzip("a.gz", "gzip.compress(b'0123456789' * 500000)[:-6]");
+  auto pipe = UnpackPipe::Start(*files_, Path("a.gz"), "a.gz");
+  ASSERT_TRUE(pipe.ok());
+  (void)Drain(**pipe);
+  const auto done = (*pipe)->Finish();
+  ASSERT_FALSE(done.ok());
+  EXPECT_THAT(done.error().message, testing::HasSubstr("'a.gz' ends in the middle"));
+}
+
+TEST_F(UnpackTest, APipeThatNobodyReadsEnds) {
+  Gzip("a.gz", "gzip.compress(b'0123456789' * 500000)");
+  auto pipe = UnpackPipe::Start(*files_, Path("a.gz"), "a.gz");
+  ASSERT_TRUE(pipe.ok());
+  EXPECT_TRUE((*pipe)->Finish().ok());
+  pipe->reset();
+  EXPECT_FALSE(UnpackPipe::Start(*files_, Path("none.gz"), "none.gz").ok());
 }
 
 }  // namespace

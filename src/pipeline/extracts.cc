@@ -156,6 +156,21 @@ Ref SiftNullTimes(Ref rows, const PlannedExtract& extract) {
                         extract.step);
 }
 
+// By what is in a row, so that neither epochs nor another run choose other ones.
+Ref SiftShare(Ref rows, double share, const std::string& step) {
+  constexpr int64_t kParts = 1'000'000;
+  std::vector<std::string> names;
+  for (const std::string& name : VisibleNames(rows->schema)) names.push_back(QuoteIdentifier(name));
+  relation::Fate fate;
+  fate.step = step;
+  fate.kind = relation::FateKind::kFiltered;
+  fate.applies.sql = fmt::format("(hash({}) % {} >= {})", Join(names, ", "), kParts,
+                                 static_cast<int64_t>(share * static_cast<double>(kParts)));
+  Schema schema = rows->schema;
+  return relation::Make(relation::Sift{.from = std::move(rows), .fates = {fate}}, std::move(schema),
+                        step);
+}
+
 Result<Ref> Select(Ref rows, const std::vector<Written>& names, const std::string& step) {
   relation::Project project;
   Schema schema;
@@ -212,7 +227,8 @@ Status PlanExtract(Planning& planning, Planned& step) {
   extract.connection = endpoint.connection;
   extract.request = TRY(MakeRequest(planning, step, body, endpoint));
   extract.request.names_files = LoadsNameFiles(planning);
-  auto source = endpoint.connector->source(endpoint.connection, extract.request, planning.context);
+  auto source =
+      MakeSource(*endpoint.connector, endpoint.connection, extract.request, planning.context);
   if (!source.ok()) return std::move(source).error().At(step.node->mark);
   extract.shape = TRY(ShapeOf(planning, step, extract.request, **source));
   extract.on_null_time = extract.request.config.on_null_time;
@@ -224,6 +240,12 @@ Status PlanExtract(Planning& planning, Planned& step) {
   Ref rows =
       relation::Make(relation::Input{step.node->name}, WithHidden(*step.extract), step.node->name);
   if (step.extract->event_time) rows = SiftNullTimes(std::move(rows), *step.extract);
+  if (config.sample_rows && step.extract->shape.endless) {
+    return ConfigError(written.Find("sample")->mark,
+                       "a number of rows is for a source with an end; here say a share, like "
+                       "sample: 5%");
+  }
+  if (config.sample_share) rows = SiftShare(std::move(rows), *config.sample_share, step.node->name);
   if (!config.select.empty()) rows = TRY(Select(std::move(rows), config.select, step.node->name));
   step.identity = Identity(body);
   step.output = StepInput{.step = step.node->name,

@@ -32,6 +32,8 @@ std::string Target(const Load& load) {
     text += "\x1f" + term.column;
     if (term.value) text += "=" + term.value->type + ":" + term.value->text.value_or("");
   }
+  if (load.compared)
+    text += "\x1f" + Join(*load.compared, "\x1e") + (load.by_checksum ? " by checksum" : "");
   return text + "\x1f" + load.format + "\x1f" + load.compression;
 }
 

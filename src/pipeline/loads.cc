@@ -71,6 +71,47 @@ Result<std::vector<std::string>> ReadKey(const LoadConfig& config, const Schema&
   return key;
 }
 
+// The columns by which an upsert tells that a row has changed.
+Status ReadCompared(const LoadConfig& config, Load& load) {
+  if (config.compare.empty() && config.ignore.empty()) return Ok();
+  const Mark& mark = (config.compare.empty() ? config.ignore : config.compare).front().mark;
+  if (load.mode != Mode::kUpsert) {
+    return ConfigError(
+        mark, fmt::format("'{}' is for upsert; the mode is {}",
+                          config.compare.empty() ? "ignore" : "compare", NameOf(load.mode)));
+  }
+  if (config.compare.empty())
+    return ConfigError(mark, "'ignore' says what compare leaves out: add compare: all");
+  const std::string& word = config.compare.front().text;
+  const bool all = config.compare.size() == 1 && (word == "all" || word == "checksum") &&
+                   Find(load.schema, word) == nullptr;
+  if (!all && !config.ignore.empty())
+    return ConfigError(config.ignore.front().mark,
+                       "'ignore' beside a list of compared columns: the list says it already");
+  std::vector<std::string> ignored;
+  for (const Written& name : config.ignore) {
+    const Column* column = Find(load.schema, name.text);
+    if (column == nullptr) return NoColumn(name.mark, "ignore", name.text, load.schema);
+    if (std::find(load.key.begin(), load.key.end(), column->name) != load.key.end())
+      return ConfigError(name.mark, fmt::format("ignore: '{}' is of the key", column->name));
+    ignored.push_back(column->name);
+  }
+  load.by_checksum = all && word == "checksum";
+  load.compared.emplace();
+  for (const Column& column : load.schema) {
+    const bool key = std::find(load.key.begin(), load.key.end(), column.name) != load.key.end();
+    const bool out = std::find(ignored.begin(), ignored.end(), column.name) != ignored.end();
+    if (all && !key && !out) load.compared->push_back(column.name);
+  }
+  for (const Written& name : config.compare) {
+    if (all) break;
+    const Column* column = Find(load.schema, name.text);
+    if (column == nullptr) return NoColumn(name.mark, "compare", name.text, load.schema);
+    load.compared->push_back(column->name);
+  }
+  return Ok();
+}
+
 // The type of the column or expression that a partition goes by.
 Result<std::string> TermType(Planning& planning, const NamedWritten& term, const Schema& schema) {
   if (const Column* column = Find(schema, term.name)) return column->type;
@@ -211,6 +252,13 @@ Status PlanLoad(Planning& planning, Planned& step) {
   TRY(CheckMode(load.mode, body, config, input.endless));
   TRY(CheckColumns(step, load.schema));
   load.key = TRY(ReadKey(config, load.schema));
+  TRY(ReadCompared(config, load));
+  if (load.by_checksum && endpoint.connector->type != "duckdb") {
+    return ConfigError(config.compare.front().mark,
+                       fmt::format("compare: checksum is for duckdb; in {} say compare: all, which "
+                                   "writes the same rows",
+                                   endpoint.connector->type));
+  }
   if (load.mode == Mode::kUpsert) load.order = OrderOf(planning, step, input);
   if (load.mode == Mode::kUpsert && load.order.empty() && input.endless) {
     return ConfigError(step.node->mark,

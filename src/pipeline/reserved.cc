@@ -10,7 +10,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view kWidth = "the width of a batch";
 constexpr std::string_view kChecks = "checks";
 constexpr std::string_view kStreams = "streams";
 constexpr std::string_view kScheduler = "the scheduler";
@@ -57,7 +56,7 @@ constexpr Reserved kNames[] = {
     {"cursor", kDatabases},
     {"event", kApi},
     {"response", kApi},
-    {"rows", kWidth},
+    {"rows", kApi},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "pipeline/reserved.h"
@@ -38,11 +39,17 @@ Result<std::string> Template::CheckName(const std::string& dotted, const Mark& m
     known.push_back(key);
     if (Head(key) == Head(name)) near.push_back(key);
   }
-  for (const std::string_view of_rows : {"row", "file", "batch"}) {
+  // What helps instead, of names that belong to rows.
+  constexpr std::pair<std::string_view, std::string_view> kOfRows[] = {
+      {"row", "; in SQL the name of the column stands bare"},
+      {"file", ""},
+      {"batch", "; _sluice_epoch, a column of the table, says which epoch wrote a row"},
+  };
+  for (const auto& [of_rows, instead] : kOfRows) {
     if (Head(name) != of_rows) continue;
     return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is for the path of a load into files; "
-                                         "here there are values from outside the rows",
-                                         dotted));
+                                         "here there are values from outside the rows{}",
+                                         dotted, instead));
   }
   if (const Reserved* reserved = FindReserved(ReservedNames(), Head(name))) {
     return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}",

@@ -273,8 +273,9 @@ Status Init(duckdb_init_info info) {
   auto layout = TRY(LayOut(*entry->scan, projected));
   if (entry->claimed.exchange(true))
     return InternalError("a scan is read twice; stage it where several read it");
-  duckdb_init_set_max_threads(info,
-                              entry->scan->event_time ? 1 : static_cast<idx_t>(function.workers));
+  duckdb_init_set_max_threads(info, entry->scan->event_time || entry->scan->in_order
+                                        ? 1
+                                        : static_cast<idx_t>(function.workers));
   auto claimed = std::make_shared<Claimed>(Claimed{entry->scan, std::move(layout)});
   duckdb_init_set_init_data(info, new ClaimedPointer(std::move(claimed)), Delete<ClaimedPointer>);
   return Ok();

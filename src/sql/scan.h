@@ -48,6 +48,7 @@ struct Scan {
   std::unique_ptr<BlockFeed> feed;
   Decoder::Reject reject;  // any thread
   std::optional<EventTime> event_time;
+  bool in_order = false;           // one worker reads all blocks, as with event_time
   std::atomic<uint64_t> read{0};   // records seen by the decoders, good or bad
   std::atomic<uint64_t> given{0};  // rows handed to DuckDB, counted here and not by the decoders
   std::stop_token stop;

@@ -76,7 +76,7 @@ Connector DuckdbConnector() {
   connector.summary = "Tables of a DuckDB file, read and written.";
   connector.connection = DuckdbSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental"};
-  connector.load_keys = {"table", "key", "partition", "provenance", "latest"};
+  connector.load_keys = {"table", "key", "partition", "compare", "ignore", "provenance", "latest"};
   connector.check = [](const Node& connection) -> Status {
     TRY(ReadConfig(&connection));
     return Ok();

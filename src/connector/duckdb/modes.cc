@@ -101,11 +101,12 @@ class Application {  // one load of one landing
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
     TRY(MergeRepeats(landed));
+    if (load_.compared) TRY(DropUnchanged(landed));
     if (!target_.ColumnsNotIn(load_.schema).empty()) return UpsertKeepingColumns(landed);
     landed.updated += TRY(DeleteByKey());
     const uint64_t written = TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
-    landed.inserted = landed.rows - landed.updated - landed.unchanged;
-    if (written + landed.unchanged > landed.rows)
+    landed.inserted = landed.rows - landed.updated - landed.unchanged - landed.touched;
+    if (written + landed.unchanged + landed.touched > landed.rows)
       return InternalError(Loading(load_) + ": more rows were written than came");
     return Finish(landed);
   }
@@ -125,7 +126,7 @@ class Application {  // one load of one landing
     TRY(Execute(
         InsertText("(SELECT * FROM temp.main._sluice_kept WHERE _sluice_known)", StagedEpoch())));
     TRY(Execute("DROP TABLE temp.main._sluice_kept"));
-    landed.inserted = landed.rows - landed.updated - landed.unchanged;
+    landed.inserted = landed.rows - landed.updated - landed.unchanged - landed.touched;
     return Finish(landed);
   }
 
@@ -235,6 +236,32 @@ class Application {  // one load of one landing
     if (TRY(Count(fmt::format("SELECT count(*) FROM {}", kRows))) > keys) return RepeatedKey();
     landed.unchanged += rows - keys;
     return Ok();
+  }
+
+  // Rows that the table has already, wholly or as far as it counts.
+  Status DropUnchanged(Landed& landed) {
+    const auto drop = [&](const std::vector<std::string>& columns) {
+      return Execute(fmt::format("DELETE FROM {} AS s USING {} AS t WHERE {}{}", kRows,
+                                 target_.quoted, KeysEqual("s", "t"), SameIn(columns)));
+    };
+    landed.unchanged += TRY(drop(VisibleNames(load_.schema)));
+    landed.touched += TRY(drop(*load_.compared));
+    return Ok();
+  }
+
+  std::string SameIn(const std::vector<std::string>& columns) const {
+    std::string same, ours, theirs;
+    for (const std::string& name : columns) {
+      if (!target_.Has(name)) continue;
+      const std::string column = QuoteIdentifier(name);
+      same += fmt::format(" AND s.{0} IS NOT DISTINCT FROM t.{0}", column);
+      ours += fmt::format("{}s.{}", ours.empty() ? "" : ", ", column);
+      theirs += fmt::format("{}CAST(t.{} AS {})", theirs.empty() ? "" : ", ", column,
+                            Find(load_.schema, name)->type);
+    }
+    if (!load_.by_checksum || same.empty()) return same;
+    return fmt::format(" AND md5(CAST(row({}) AS VARCHAR)) = md5(CAST(row({}) AS VARCHAR))", ours,
+                       theirs);
   }
 
   // Rows of a key that are followed by a later one.

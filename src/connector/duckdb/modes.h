@@ -9,7 +9,8 @@
 // Repeated keys: `insert` refuses them. Of an `upsert` the last row of a key by Load::order counts,
 // those before it as updates, so that it makes no difference how many epochs the rows came in. Rows
 // of a key that are equal in every column are one (the repeats count as unchanged); different ones
-// that no order tells apart are refused. `replace` takes all rows of a key.
+// that no order tells apart are refused. With Load::compared rows that the table has already are
+// not written. `replace` takes all rows of a key.
 #pragma once
 
 #include <stop_token>

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/json_full.h"
 #include "base/text.h"
@@ -181,6 +182,48 @@ TEST_F(Corpora, ParquetIsReadOrRefusedByName) {
   EXPECT_EQ(counts["data read"], 59);  // DuckDB reads 70: 10 have a GEOMETRY, one is too large here
   EXPECT_EQ(counts["bad_data read"] + counts["bad_data refused"], 8);
   EXPECT_EQ(counts["encrypted refused"], 13);
+}
+
+// Records as Avro's own project wrote them, each codec, and the files that are none.
+TEST_F(Corpora, AvroGivesItsRecords) {
+  const auto folder = Corpus("avro");
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "skipped: no files at " << folder;
+  std::vector<Row> expected;
+  std::istringstream lines(ReadFile(folder / "weather.json"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto record = ParseJson(line);
+    ASSERT_TRUE(record.ok());
+    expected.push_back({(*record)["station"].get<std::string>(),
+                        std::to_string((*record)["time"].get<int64_t>()),
+                        std::to_string((*record)["temp"].get<int64_t>())});
+  }
+  std::sort(expected.begin(), expected.end());
+  ASSERT_EQ(expected.size(), 5u);
+  for (const char* name :
+       {"weather", "weather-deflate", "weather-snappy", "weather-zstd", "weather-sorted"}) {
+    const auto epochs = Read(FileRequest(folder / (std::string(name) + ".avro")));
+    ASSERT_TRUE(epochs.ok()) << name << ": " << Format(epochs.error());
+    EXPECT_EQ(RowsOf(*epochs), expected) << name;
+  }
+  const std::pair<const char*, size_t> counts[] = {{"schemas/simple/data.avro", 3},
+                                                   {"schemas/withUnion/data.avro", 3},
+                                                   {"syncInMeta.avro", 6001}};
+  for (const auto& [name, count] : counts) {
+    const auto epochs = Read(FileRequest(folder / name));
+    ASSERT_TRUE(epochs.ok()) << name << ": " << Format(epochs.error());
+    EXPECT_EQ(RowsOf(*epochs).size(), count) << name;
+    EXPECT_TRUE(LettersOf(*epochs).empty()) << name;
+  }
+  ExtractRequest old = FileRequest(folder / "test.avro12");
+  old.config.format = "avro";
+  const auto refused = Read(std::move(old));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("is an Avro file of version 0"));
+  ExtractRequest message = FileRequest(folder / "messageV1/test_message.bin");
+  message.config.format = "avro";
+  const auto single = Read(std::move(message));
+  ASSERT_FALSE(single.ok());
+  EXPECT_THAT(single.error().message, testing::HasSubstr("is a single Avro message"));
 }
 
 }  // namespace

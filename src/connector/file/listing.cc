@@ -27,18 +27,21 @@ Result<FileFormat> ByExtension(const std::string& path, const Mark& mark) {
   if (last == ".parquet")
     return ConfigError(mark,
                        fmt::format("'{}': Parquet packs itself; unpack the file first", path));
-  for (const char* later : {".bz2", ".avro", ".orc", ".xml", ".xlsx", ".zip", ".xz"}) {
+  if (last == ".avro" && packing == format::Packing::kNone) return FileFormat::kAvro;
+  if (last == ".avro")
+    return ConfigError(mark, fmt::format("'{}': Avro packs itself; unpack the file first", path));
+  for (const char* later : {".bz2", ".orc", ".xml", ".xlsx", ".zip", ".xz"}) {
     if (last != later) continue;
     return ConfigError(
         mark, fmt::format(
                   "'{}': files that end in {} are not built yet: they come with the width; today: "
-                  ".csv, .tsv, .ndjson, .jsonl, .json, each also .gz or .zst, and .parquet",
+                  ".csv, .tsv, .ndjson, .jsonl, .json, each also .gz or .zst, .avro and .parquet",
                   path, last));
   }
   return ConfigError(
       mark,
-      fmt::format("'{}': the extension does not say the format; add format: csv, ndjson, json or "
-                  "parquet",
+      fmt::format("'{}': the extension does not say the format; add format: csv, ndjson, json, "
+                  "avro or parquet",
                   path));
 }
 
@@ -52,6 +55,8 @@ std::string_view NameOf(FileFormat format) {
       return "ndjson";
     case FileFormat::kJson:
       return "json";
+    case FileFormat::kAvro:
+      return "avro";
     case FileFormat::kParquet:
       break;
   }
@@ -64,6 +69,7 @@ Result<FileFormat> FormatOf(const std::string& word, const std::vector<ListedFil
   if (word == "csv") return FileFormat::kCsv;
   if (word == "ndjson") return FileFormat::kNdjson;
   if (word == "json") return FileFormat::kJson;
+  if (word == "avro") return FileFormat::kAvro;
   if (word == "parquet") return FileFormat::kParquet;
   if (files.empty()) {
     auto named = ByExtension(glob.text, mark);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "connector/file/hive.h"
+#include "format/avro_decoder.h"
 #include "format/parquet.h"
 #include "format/path_list.h"
 #include "format/unpack.h"
@@ -122,6 +123,26 @@ Result<Schema> InferJson(sql::Session& session, const std::vector<ListedFile>& l
   return schema;
 }
 
+// Types are in the files; what DuckDB does not take (two fields that differ in case) is JSON.
+Result<Schema> InferAvro(sql::Session& session, Files& files,
+                         const std::vector<ListedFile>& listed) {
+  Schema schema;
+  for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
+    const auto file = TRY(format::OpenAvro(files, listed[i].path, listed[i].partition));
+    Schema found = format::ColumnsOf(file->schema.root());
+    for (Column& column : found) {
+      auto type = session.Type(column.type);
+      column.type = type.ok() ? std::move(type).value() : "JSON";
+    }
+    const std::string difference = schema.empty() ? "" : Difference(found, schema);
+    if (!difference.empty()) return DoesNotFit(listed[i], difference, schema);
+    if (schema.empty()) schema = found;
+    for (Column& column : schema)
+      column.type = TRY(Widen(session, column.type, Find(found, column.name)->type));
+  }
+  return schema;
+}
+
 // Files that are read by one scan have the same columns, and paths that say the same of their rows.
 struct OwnColumns {
   Schema file;                              // the columns that the file itself must have
@@ -215,6 +236,7 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
   if (format == FileFormat::kNdjson || format == FileFormat::kJson)
     return InferJson(session, listed, format, told.records);
   Schema schema;
+  if (format == FileFormat::kAvro) return InferAvro(session, files, listed);
   bool only_header = false;  // what `schema` was made of
   for (size_t i = 0; i < std::min(listed.size(), kSampledFiles); ++i) {
     const bool header = format == FileFormat::kCsv && !TRY(HasRows(files, listed[i]));
@@ -238,18 +260,20 @@ Result<Schema> InferColumns(sql::Session& session, Files& files, FileFormat form
 }
 
 Result<std::string> FromCsv(sql::Session& session, Files& files,
-                            const std::vector<ListedFile>& listed, const Schema& schema,
+                            const std::vector<ListedFile>& listed,
+                            const std::vector<ListedFile>& read, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
                             WithFile with_file, std::stop_token stop) {
   const std::string file_column(with_file == WithFile::kYes ? kFileColumn : "");
   std::map<std::tuple<format::CsvDialect, Schema, OwnColumns>, std::vector<std::string>> alike;
-  for (const ListedFile& file : listed) {
+  for (size_t i = 0; i < listed.size(); ++i) {
+    const ListedFile& file = listed[i];
     const format::CsvFacts facts =
         TRY(FactsOfCsv(session, files, file, NamesOf(schema), told, stop));
     if (facts.columns.empty()) continue;
     OwnColumns own = OwnOf(file, facts.columns, schema);
     const Schema fitted = TRY(FitCsv(facts, file, own.file));
-    alike[{facts.dialect, fitted, std::move(own)}].push_back(file.path);
+    alike[{facts.dialect, fitted, std::move(own)}].push_back(read[i].path);
   }
   std::string from;
   for (const auto& [written, paths] : alike) {
@@ -305,6 +329,28 @@ Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedF
                         format::ReadParquet(paths, file_column));
   }
   return "(" + from + ")";
+}
+
+Result<std::shared_ptr<sql::Scan>> FromAvro(Files& files, const std::vector<ListedFile>& listed,
+                                            const Schema& schema) {
+  auto by_name = std::make_shared<std::map<std::string, std::shared_ptr<const format::AvroFile>>>();
+  format::AvroFiles parts;
+  for (const ListedFile& file : listed) {
+    parts.push_back(TRY(format::OpenAvro(files, file.path, file.partition)));
+    const format::AvroFile& part = *parts.back();
+    const std::string difference = Difference(format::ColumnsOf(part.schema.root()), schema);
+    if (!difference.empty()) return DoesNotFit(file, difference, schema);
+    TRY(format::FitAvro(part, schema));
+    by_name->emplace(file.partition, parts.back());
+  }
+  auto scan = std::make_shared<sql::Scan>();
+  scan->schema = schema;
+  scan->physical = NativeOf;
+  scan->decoder = [by_name, schema](const std::vector<uint64_t>& projected) {
+    return format::MakeAvroDecoder(by_name, schema, projected);
+  };
+  scan->feed = format::MakeAvroFeed(files, std::move(parts));
+  return scan;
 }
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 // and how one file fits them.
 #pragma once
 
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "data/schema.h"
 #include "format/csv.h"
 #include "sql/database.h"
+#include "sql/scan.h"
 
 namespace sluice {
 
@@ -42,12 +44,18 @@ enum class WithFile : uint8_t { kNo, kYes };
 inline constexpr std::string_view kFileColumn = "_sluice_file";
 
 // FROM items for files of which each is told where it does not have the columns of `schema`; one
-// that its path says it need not have.
+// that its path says it need not have. `read` are the same files with the paths under which their
+// rows are read; `listed` may be opened again and again.
 Result<std::string> FromCsv(sql::Session& session, Files& files,
-                            const std::vector<ListedFile>& listed, const Schema& schema,
+                            const std::vector<ListedFile>& listed,
+                            const std::vector<ListedFile>& read, const Schema& schema,
                             const format::CsvTold& told, const std::string& rejects,
                             WithFile with_file, std::stop_token stop);
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
                                 const Schema& schema, WithFile with_file);
+
+// A scan of files whose fields `schema` holds.
+Result<std::shared_ptr<sql::Scan>> FromAvro(Files& files, const std::vector<ListedFile>& listed,
+                                            const Schema& schema);
 
 }  // namespace sluice

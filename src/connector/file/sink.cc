@@ -10,6 +10,9 @@
 #include "base/text.h"
 #include "connector/file/manifest.h"
 #include "connector/file/many.h"
+#include "format/avro_shape.h"
+#include "format/avro_writer.h"
+#include "format/parquet.h"
 #include "format/unpack.h"
 
 namespace sluice {
@@ -24,6 +27,7 @@ struct Place {
   std::string file;  // empty: the folder gets one file per epoch; of a template, its text
   std::optional<PathTemplate> paths;
   std::string extension, copy_options;
+  std::optional<format::AvroCodec> avro;  // not COPY writes it, we do
 };
 
 std::string_view CodecOf(format::Packing packing) {
@@ -54,21 +58,29 @@ std::string CopyOptions(const std::string& format, const Load& load) {
   return fmt::format("(FORMAT parquet, COMPRESSION {})", codec);
 }
 
+format::AvroCodec AvroCodecOf(const Load& load) {
+  const std::string& word = load.compression;
+  return word == "none"     ? format::AvroCodec::kNull
+         : word == "snappy" ? format::AvroCodec::kSnappy
+         : word == "zstd"   ? format::AvroCodec::kZstandard
+                            : format::AvroCodec::kDeflate;
+}
+
 // What is written must be what its name says, for readers go by the name.
 Status CheckPacking(const Load& load, const std::string& format) {
   const std::string_view named = CodecOf(format::PackingOf(load.target));
-  if (format == "parquet") {
+  if (format == "parquet" || format == "avro") {
     if (named == "none") return Ok();
-    return ConfigError(load.mark,
-                       fmt::format("'{}': Parquet packs itself; name it .parquet and say "
-                                   "compression: {}",
-                                   load.target, named));
+    return ConfigError(
+        load.mark, fmt::format("'{}': {} packs itself; name it .{} and say "
+                               "compression: {}",
+                               load.target, format == "avro" ? "Avro" : "Parquet", format, named));
   }
   const std::string codec = TextCodec(load);
   if (codec == "snappy") {
     return ConfigError(
-        load.mark, fmt::format("compression 'snappy' is for parquet, '{}' is {}; gzip, zstd and "
-                               "none are valid",
+        load.mark, fmt::format("compression 'snappy' is for parquet and avro, '{}' is {}; gzip, "
+                               "zstd and none are valid",
                                load.target, format));
   }
   if (EndsWith(load.target, "/") || codec == named) return Ok();
@@ -99,8 +111,15 @@ Result<Place> PlaceOf(const Load& load, const std::string& project_folder) {
               .file = FileName(path),
               .extension = format,
               .copy_options = CopyOptions(format, load)};
-  if (format != "parquet" && TextCodec(load) == "gzip") place.extension += ".gz";
-  if (format != "parquet" && TextCodec(load) == "zstd") place.extension += ".zst";
+  if (format == "avro") {
+    place.avro = AvroCodecOf(load);
+    place.copy_options = kStagedFormat;
+    if (auto held = format::AvroTableOf(Visible(load.schema)); !held.ok())
+      return std::move(held).error().At(load.mark);
+  }
+  const bool text = format == "csv" || format == "ndjson";
+  if (text && TextCodec(load) == "gzip") place.extension += ".gz";
+  if (text && TextCodec(load) == "zstd") place.extension += ".zst";
   if (load.paths) {
     place.paths = load.paths;
     place.folder = ParentFolder(JoinPath(project_folder, load.paths->root) + "/x");
@@ -125,11 +144,12 @@ std::string ColumnList(const Load& load) {
 
 class FileLanding final : public Landing {  // owns its temporary file until the decision
  public:
-  FileLanding(std::unique_ptr<sql::Session> session, Files& files, std::shared_ptr<Depot> depot,
-              Place place, Load load, ManifestStore store, Lane lane, Visibility visibility,
-              EpochId epoch, bool allocated)
+  FileLanding(std::unique_ptr<sql::Session> session, Files& files, sql::Vessels& vessels,
+              std::shared_ptr<Depot> depot, Place place, Load load, ManifestStore store, Lane lane,
+              Visibility visibility, EpochId epoch, bool allocated)
       : session_(std::move(session)),
         files_(files),
+        vessels_(vessels),
         depot_(std::move(depot)),
         place_(std::move(place)),
         load_(std::move(load)),
@@ -160,11 +180,7 @@ class FileLanding final : public Landing {  // owns its temporary file until the
       return WriteMany(select, bound, std::move(stop));
     if (visibility_ == Visibility::kTarget) TRY(RefuseToAppend());
     const std::string path = TRY(depot_->DraftPath(LandingName(), Written()));
-    const std::string options =
-        visibility_ == Visibility::kStaging ? std::string(kStagedFormat) : place_.copy_options;
-    auto rows = session_->Execute(fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}",
-                                              StagedList(), select, QuoteLiteral(path), options),
-                                  bound, stop);
+    auto rows = WriteOne(select, bound, path, stop);
     if (!rows.ok()) return Failed(std::move(rows).error());
     written_ = true;
     Landed landed{.rows = *rows, .bytes = TRY(files_.Facts(path)).size};
@@ -222,6 +238,30 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     return ColumnList(load_) + (files ? ", " + QuoteIdentifier(kPartitionColumn) : "");
   }
 
+  Result<uint64_t> WriteOne(const std::string& select, const std::vector<sql::Bound>& bound,
+                            const std::string& path, std::stop_token stop) {
+    const bool staging = visibility_ == Visibility::kStaging;
+    if (place_.avro && !staging) {
+      return format::WriteAvro(*session_, {files_, vessels_, path, *place_.avro},
+                               Visible(load_.schema), select, bound, std::move(stop));
+    }
+    return session_->Execute(
+        fmt::format("COPY (SELECT {} FROM ({}) AS _rows) TO {} {}", StagedList(), select,
+                    QuoteLiteral(path), staging ? std::string(kStagedFormat) : place_.copy_options),
+        bound, std::move(stop));
+  }
+
+  // What COPY wrote as Parquet becomes what was asked for.
+  Status ToAvro(const std::string& path, std::stop_token stop) {
+    const std::string copied = path + ".parquet";
+    TRY(files_.Rename(path, copied));
+    TRY(format::WriteAvro(
+        *session_, {files_, vessels_, path, *place_.avro}, Visible(load_.schema),
+        fmt::format("SELECT {} FROM {}", ColumnList(load_), format::ReadParquet({copied})), {},
+        std::move(stop)));
+    return files_.Remove(copied);
+  }
+
   // One file for each path that the rows say.
   Result<Landed> WriteMany(const std::string& select, std::vector<sql::Bound> bound,
                            std::stop_token stop) {
@@ -236,6 +276,9 @@ class FileLanding final : public Landing {  // owns its temporary file until the
     const std::vector<Draft> drafts =
         TRY(DraftsIn(files_, folder).While(fmt::format("writing '{}'", place_.shown)));
     if (load_.mode == Mode::kAppend) TRY(RefuseToReplace(drafts));
+    for (const Draft& draft : drafts) {
+      if (place_.avro) TRY(ToAvro(draft.path, stop));
+    }
     Landed landed{.rows = *rows, .inserted = *rows};
     for (const Draft& draft : drafts) landed.bytes += TRY(files_.Facts(draft.path)).size;
     if (drafts.empty()) return landed;
@@ -307,6 +350,7 @@ class FileLanding final : public Landing {  // owns its temporary file until the
 
   std::unique_ptr<sql::Session> session_;
   Files& files_;
+  sql::Vessels& vessels_;
   const std::shared_ptr<Depot> depot_;
   const Place place_;
   const Load load_;
@@ -456,8 +500,9 @@ class FileSink final : public Sink {
       return std::move(allocated).error().While(fmt::format("writing '{}'", place_.shown));
     }
     TRY(session->Begin());
-    return std::make_unique<FileLanding>(std::move(session), files_, depot_, place_, loads[0],
-                                         std::move(store), lane, visibility, *allocated, !number);
+    return std::make_unique<FileLanding>(std::move(session), files_, database_.vessels(), depot_,
+                                         place_, loads[0], std::move(store), lane, visibility,
+                                         *allocated, !number);
   }
 
   // Overwriting a folder: what was loaded there before goes once the new file is there.
@@ -503,12 +548,13 @@ Result<std::string> FormatOfTarget(const Load& load) {
   name.resize(name.size() - format::ExtensionOf(format::PackingOf(name)).size());
   if (EndsWith(name, ".csv") || EndsWith(name, ".tsv")) return std::string("csv");
   if (EndsWith(name, ".parquet")) return std::string("parquet");
+  if (EndsWith(name, ".avro")) return std::string("avro");
   if (EndsWith(name, ".ndjson") || EndsWith(name, ".jsonl")) return std::string("ndjson");
   return ConfigError(
       load.mark,
       fmt::format(
-          "'{}': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl or .parquet, or "
-          "set format: csv, ndjson or parquet",
+          "'{}': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl, .avro or "
+          ".parquet, or set format: csv, ndjson, avro or parquet",
           load.target));
 }
 

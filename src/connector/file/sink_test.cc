@@ -135,8 +135,8 @@ TEST_F(FileSinkTest, PathsThatSayNothingAreRefused) {
   };
   EXPECT_EQ(
       refusal(MakeLoad("out.txt")),
-      "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl "
-      "or .parquet, or set format: csv, ndjson or parquet");
+      "p.yml:3:1: 'out.txt': the extension says no format; name it .csv, .tsv, .ndjson, .jsonl, "
+      ".avro or .parquet, or set format: csv, ndjson, avro or parquet");
   EXPECT_EQ(
       refusal(MakeLoad("out*.csv")),
       "p.yml:3:1: 'out*.csv': a load writes one file, or a folder that ends in '/'; wildcards "

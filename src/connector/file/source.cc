@@ -16,11 +16,13 @@
 #include "format/ndjson.h"
 #include "format/parquet.h"
 #include "format/unpack.h"
+#include "format/unpack_pipe.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::string_view kEnd = "end";
+constexpr size_t kMostPipes = 64;
 
 // "4096@89abcdef01234567", "end@…"
 std::string PositionText(std::string_view to, std::string_view identity) {
@@ -59,9 +61,14 @@ bool IsLoaded(const std::string& identity, const std::set<std::string>& loaded) 
   return false;
 }
 
-// Read by our decoder, in order; the others by DuckDB.
-bool ByLines(FileFormat format) {
-  return format == FileFormat::kNdjson || format == FileFormat::kJson;
+// Read by our decoders, in order; the others by DuckDB.
+bool ByOurs(FileFormat format) {
+  return format == FileFormat::kNdjson || format == FileFormat::kJson ||
+         format == FileFormat::kAvro;
+}
+// Whose types are in the files themselves.
+bool KnowsTypes(FileFormat format) {
+  return format == FileFormat::kParquet || format == FileFormat::kAvro;
 }
 
 class FileSource final : public Source {
@@ -83,8 +90,8 @@ class FileSource final : public Source {
     TRY(std::move(listed));
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
-    if (inferred_ && format_ != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = ByLines(format_);
+    if (inferred_ && !KnowsTypes(format_)) shape.guessed = shape.schema;
+    shape.ordered = ByOurs(format_);
     shape.named = request_.names_files && !shape.ordered;
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
@@ -157,7 +164,9 @@ class FileSource final : public Source {
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
     TRY(origin_->Fetch(files, Origin::Extent::kWhole, stop));
     Opened opened;
-    if (ByLines(format_)) {
+    if (format_ == FileFormat::kAvro) {
+      opened.scan = TRY(FromAvro(files_, files, schema));
+    } else if (ByOurs(format_)) {
       opened.scan = TRY(ScanOf(range, files, schema));
     } else if (format_ == FileFormat::kParquet) {
       opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming())));
@@ -167,7 +176,7 @@ class FileSource final : public Source {
     } else {
       TRY(Named(files, OpenCsv(files, schema, session, stop, opened)));
     }
-    if (!opened.from.empty() && request_.names_files)
+    if (format_ == FileFormat::kParquet && request_.names_files)
       opened.from = WithPartitions(opened.from, schema, files);
     return opened;
   }
@@ -181,6 +190,10 @@ class FileSource final : public Source {
         by_file[letter.partition].push_back(&letter);
     }
     for (auto& [partition, found] : by_file) {
+      if (format_ == FileFormat::kAvro) {  // an offset is the record's number
+        for (Letter* letter : found) letter->line = letter->offset + 1;
+        continue;
+      }
       const Result<ListedFile> known = FileOf(partition);
       if (!known.ok()) continue;  // not one of ours
       std::vector<ListedFile> fetched{*known};
@@ -213,8 +226,8 @@ class FileSource final : public Source {
     const FileFormat format = TRY(FormatOf(config.format, {}, config.path.front()));
     SourceShape shape;
     shape.schema = TRY(Columns(session, stop));
-    if (inferred_ && format != FileFormat::kParquet) shape.guessed = shape.schema;
-    shape.ordered = ByLines(format);
+    if (inferred_ && !KnowsTypes(format)) shape.guessed = shape.schema;
+    shape.ordered = ByOurs(format);
     shape.named = request_.names_files && !shape.ordered;
     shape.describe = fmt::format("no file yet, {}", NameOf(format));
     return shape;
@@ -237,7 +250,7 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
-      const Schema said = ByLines(format_) ? Schema() : TRY(HiveColumns(session, listed_));
+      const Schema said = ByOurs(format_) ? Schema() : TRY(HiveColumns(session, listed_));
       std::vector<ListedFile> sample = listed_;
       sample.resize(std::min(sample.size(), kSampledFiles));
       TRY(origin_->Fetch(sample, SampleOf(sample), stop));
@@ -272,7 +285,7 @@ class FileSource final : public Source {
   // What tells the columns of the files.
   Origin::Extent SampleOf(const std::vector<ListedFile>& files) const {
     if (format_ == FileFormat::kParquet) return Origin::Extent::kFooter;
-    const bool whole = format_ == FileFormat::kJson ||
+    const bool whole = format_ == FileFormat::kJson || format_ == FileFormat::kAvro ||
                        std::any_of(files.begin(), files.end(), [](const ListedFile& file) {
                          return format::PackingOf(file.path) != format::Packing::kNone;
                        });
@@ -390,13 +403,15 @@ class FileSource final : public Source {
     TRY(session.Execute(fmt::format("DROP TABLE IF EXISTS temp.{}; DROP TABLE IF EXISTS temp.{}",
                                     QuoteIdentifier(rejects + "_errors"),
                                     QuoteIdentifier(rejects + "_scans"))));
-    // DuckDB takes the end of a file that was cut off for its end.
-    for (const ListedFile& file : files)
-      TRY(format::CheckPacked(files_, file.path, file.partition, stop));
-    opened.from = TRY(FromCsv(session, files_, files, schema, Told().csv, rejects, Naming(), stop));
+    std::vector<ListedFile> read = files;
+    const auto pipes = std::make_shared<Pipes>(TRY(Unpacked(read, stop)));
+    opened.from =
+        TRY(FromCsv(session, files_, files, read, schema, Told().csv, rejects, Naming(), stop));
     std::map<std::string, std::string> partitions;
-    for (const ListedFile& file : files) partitions[file.path] = file.partition;
-    opened.rejects = [rejects, partitions](sql::Session& same) -> Result<std::vector<Letter>> {
+    for (const ListedFile& file : read) partitions[file.path] = file.partition;
+    opened.rejects = [rejects, partitions,
+                      pipes](sql::Session& same) -> Result<std::vector<Letter>> {
+      for (const auto& pipe : *pipes) TRY(pipe->Finish());
       std::vector<Letter> letters = TRY(format::TakeCsvRejects(same, rejects));
       for (Letter& letter : letters) {
         const auto found = partitions.find(letter.partition);
@@ -404,7 +419,26 @@ class FileSource final : public Source {
       }
       return letters;
     };
+    if (request_.names_files) opened.from = WithPartitions(opened.from, schema, read);
     return Ok();
+  }
+
+  using Pipes = std::vector<std::unique_ptr<format::UnpackPipe>>;
+
+  // What is packed gets the path of a pipe; where that would be too many threads, it is unpacked
+  // twice: to be sure, and by DuckDB, which takes the end of a file that was cut off for its end.
+  Result<Pipes> Unpacked(std::vector<ListedFile>& files, std::stop_token stop) {
+    Pipes pipes;
+    for (ListedFile& file : files) {
+      if (format::PackingOf(file.path) == format::Packing::kNone) continue;
+      if (pipes.size() == kMostPipes) {
+        TRY(format::CheckPacked(files_, file.path, file.partition, stop));
+        continue;
+      }
+      pipes.push_back(TRY(format::UnpackPipe::Start(files_, file.path, file.partition)));
+      file.path = pipes.back()->path();
+    }
+    return pipes;
   }
 
   WithFile Naming() const { return request_.names_files ? WithFile::kYes : WithFile::kNo; }

@@ -81,6 +81,9 @@ class MysqlSystem final : public tables::System {
     return literal + "'";
   }
   std::string_view Same() const override { return "<=>"; }
+  std::string Exactly(const std::string& value) const override {
+    return "CAST(" + value + " AS BINARY)";
+  }
   std::string_view LongText() const override { return "LONGTEXT"; }
   std::string RowNumber() const override { return "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"; }
   std::string WithValues(const std::string& text,

@@ -98,8 +98,12 @@ class Application {  // one load of one landing
     TRY(Stage());
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
-    if (!target_.HasUniqueKey(load_.key)) {
+    if (load_.compared) {
       TRY(MergeRepeats(landed));
+      TRY(DropUnchanged(landed));
+    }
+    if (!target_.HasUniqueKey(load_.key)) {
+      if (!load_.compared) TRY(MergeRepeats(landed));
       return UpsertByHand(landed);
     }
     // Repeated keys are rare: whether there are any the merge itself says.
@@ -142,7 +146,7 @@ class Application {  // one load of one landing
                                target_.quoted, KeysEqual("s", "t"))));
     landed.inserted = inserted;
     // An update of several rows with one key in the table is one of ours.
-    landed.updated = landed.rows - landed.unchanged - inserted;
+    landed.updated = landed.rows - landed.unchanged - landed.touched - inserted;
     return Finish(landed);
   }
 
@@ -328,6 +332,23 @@ class Application {  // one load of one landing
     landed.unchanged +=
         TRY(Change(fmt::format("DELETE FROM {0} AS s USING {0} AS t WHERE {1} AND s.ctid < t.ctid",
                                from_, KeysEqual("s", "t"))));
+    return Ok();
+  }
+
+  // Rows that the table has already, wholly or as far as it counts.
+  Status DropUnchanged(Landed& landed) {
+    const auto drop = [&](const std::vector<std::string>& columns) {
+      std::string same;
+      for (size_t i = 0; i < load_.schema.size(); ++i) {
+        if (std::find(columns.begin(), columns.end(), load_.schema[i].name) == columns.end())
+          continue;
+        same += fmt::format(" AND s.{0}::text IS NOT DISTINCT FROM t.{0}::text", names_[i]);
+      }
+      return Change(fmt::format("DELETE FROM {} AS s USING {} AS t WHERE {}{}", from_,
+                                target_.quoted, KeysEqual("s", "t"), same));
+    };
+    landed.unchanged += TRY(drop(VisibleNames(load_.schema)));
+    landed.touched += TRY(drop(*load_.compared));
     return Ok();
   }
 

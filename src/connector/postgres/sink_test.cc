@@ -63,6 +63,29 @@ TEST_F(SinkTest, UpsertWithoutAnIndexIsTheSame) {
             (std::vector<std::string>{"1|old", "2|new", "3|new", "4|new"}));
 }
 
+TEST_F(SinkTest, AnUpsertThatComparesWritesOnlyWhatHasChanged) {
+  for (const char* key : {"", " PRIMARY KEY"}) {
+    Rows(
+        fmt::format("DROP TABLE IF EXISTS t; CREATE TABLE t (id bigint{}, name text, doc json); "
+                    "INSERT INTO t VALUES (1, 'same', '[1]'), (2, 'a', '[1]'), (3, NULL, '[1]')",
+                    key));
+    Load load = LoadOf("t", Mode::kUpsert, {{"id", "BIGINT"}, {"name", "VARCHAR"}, {"doc", "JSON"}},
+                       {"id"});
+    load.compared = std::vector<std::string>{"name"};
+    auto landed =
+        Write(load,
+              "SELECT id, name, doc::JSON AS doc FROM (VALUES (1, 'same', '[1]'), (2, 'A', "
+              "'[2]'), (3, NULL, '[2]'), (4, 'four', '[2]')) r(id, name, doc)");
+    ASSERT_TRUE(landed.ok()) << Format(landed.error());
+    EXPECT_EQ(landed->inserted, 1u);
+    EXPECT_EQ(landed->updated, 1u);
+    EXPECT_EQ(landed->unchanged, 1u);
+    EXPECT_EQ(landed->touched, 1u);
+    EXPECT_EQ(Rows("SELECT id, name, doc FROM t ORDER BY id"),
+              (std::vector<std::string>{"1|same|[1]", "2|A|[2]", "3|NULL|[1]", "4|four|[2]"}));
+  }
+}
+
 TEST_F(SinkTest, RepeatedKeysOfAnUpsert) {
   for (const char* key : {"", " PRIMARY KEY"}) {
     Rows(fmt::format("DROP TABLE IF EXISTS t; CREATE TABLE t (id bigint{}, name text)", key));

@@ -83,6 +83,7 @@ class SqliteSystem final : public tables::System {
     return "CAST(X'" + hex + "' AS TEXT)";
   }
   std::string_view Same() const override { return "IS"; }
+  std::string Exactly(const std::string& value) const override { return value + " COLLATE BINARY"; }
   std::string_view LongText() const override { return "TEXT"; }
   std::string RowNumber() const override { return "INTEGER PRIMARY KEY"; }
   std::string WithValues(const std::string& text,

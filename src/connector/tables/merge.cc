@@ -141,6 +141,7 @@ Result<Landed> Merge::Upsert() {
   TRY(RefuseNullKeys());
   Landed landed{.rows = staged_};
   TRY(MergeRepeats(landed));
+  if (load_.compared) TRY(DropUnchanged(landed));
   std::vector<std::pair<std::string, std::string>> sets;
   for (const std::string& name : names_) {
     if (std::find(keys_.begin(), keys_.end(), name) == keys_.end())
@@ -152,7 +153,7 @@ Result<Landed> Merge::Upsert() {
     const uint64_t known = TRY(
         Count(fmt::format("FROM {} AS s JOIN {} AS t ON {}", from_, target_.quoted, KeysEqual())));
     TRY(Change(both));
-    landed.inserted = landed.rows - landed.unchanged - landed.updated - known;
+    landed.inserted = landed.rows - landed.unchanged - landed.touched - landed.updated - known;
     landed.updated += known;
     return landed;
   }
@@ -162,8 +163,29 @@ Result<Landed> Merge::Upsert() {
   landed.inserted = TRY(Change(fmt::format("{} LEFT JOIN {} AS t ON {} WHERE t.{} IS NULL",
                                            InsertText(), target_.quoted, KeysEqual(), keys_[0])));
   // An update of several rows with one key in the table is one of ours.
-  landed.updated = landed.rows - landed.unchanged - landed.inserted;
+  landed.updated = landed.rows - landed.unchanged - landed.touched - landed.inserted;
   return landed;
+}
+
+// Rows that the table has already, wholly or as far as it counts.
+Status Merge::DropUnchanged(Landed& landed) {
+  const auto drop = [&](const std::vector<std::string>& columns) {
+    std::string same;
+    for (const std::string& key : keys_)
+      same += fmt::format("{0}t.{1} = {2}.{1}", same.empty() ? "" : " AND ", key, from_);
+    for (const std::string& name : columns) {
+      const TableColumn* column = target_.Find(name);
+      if (column == nullptr) continue;
+      const std::string quoted = system_.Quote(column->name);
+      same += fmt::format(" AND {} {} {}", system_.Exactly("t." + quoted), system_.Same(),
+                          system_.Exactly(fmt::format("{}.{}", from_, quoted)));
+    }
+    return Change(fmt::format("DELETE FROM {} WHERE EXISTS (SELECT 1 FROM {} AS t WHERE {})", from_,
+                              target_.quoted, same));
+  };
+  landed.unchanged += TRY(drop(VisibleNames(load_.schema)));
+  landed.touched += TRY(drop(*load_.compared));
+  return Ok();
 }
 
 Result<Landed> Merge::Replace() {

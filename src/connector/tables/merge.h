@@ -55,6 +55,7 @@ class Merge {  // one load of one landing
   Status RefuseOthers(const std::vector<std::string>& given);
   Status RefuseNullKeys();
   Status MergeRepeats(Landed& landed);
+  Status DropUnchanged(Landed& landed);
   Status RefuseRepeats(const std::string& which);
   Result<Landed> InsertStaged(Landed landed);
   std::string InsertText() const;

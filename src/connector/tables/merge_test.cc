@@ -71,6 +71,29 @@ TEST_P(MergeTest, UpsertIsTheSameWithAndWithoutAKeyOfTheTable) {
   }
 }
 
+TEST_P(MergeTest, AnUpsertThatComparesWritesOnlyWhatHasChanged) {
+  for (const bool key : {true, false}) {
+    MakeTable(key, ", seen BIGINT");
+    Rows("INSERT INTO t VALUES (1, 'same', 1), (2, 'a', 1), (3, NULL, 1), (4, 'old', 1)");
+    const Schema schema{{"id", "BIGINT"}, {"name", "VARCHAR"}, {"seen", "BIGINT"}};
+    Load load = LoadOf("t", Mode::kUpsert, schema, {"id"});
+    load.compared = std::vector<std::string>{"name"};
+    // 'A' is not 'a', whatever the table's collation says.
+    auto landed =
+        Write(load,
+              "SELECT * FROM (VALUES (1, 'same', 1), (2, 'A', 2), (3, NULL, 2), (4, 'new', "
+              "2), (5, 'five', 2)) r(id, name, seen)");
+    ASSERT_TRUE(landed.ok()) << Format(landed.error());
+    EXPECT_EQ(landed->rows, 5u);
+    EXPECT_EQ(landed->inserted, 1u);
+    EXPECT_EQ(landed->updated, 2u);
+    EXPECT_EQ(landed->unchanged, 1u);
+    EXPECT_EQ(landed->touched, 1u);
+    EXPECT_EQ(Content("id, name, seen"),
+              (Texts{"1|same|1", "2|A|2", "3|NULL|1", "4|new|2", "5|five|2"}));
+  }
+}
+
 TEST_P(MergeTest, RepeatedKeysOfAnUpsert) {
   for (const bool key : {true, false}) {
     MakeTable(key);

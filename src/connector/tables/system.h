@@ -114,7 +114,9 @@ class System {
   // Text
   virtual std::string Quote(std::string_view name) const = 0;
   virtual std::string Literal(std::string_view text) const = 0;
-  virtual std::string_view Same() const = 0;      // = that holds between NULLs too
+  virtual std::string_view Same() const = 0;  // = that holds between NULLs too
+  // A value as it is compared where no two different ones may be the same (collations).
+  virtual std::string Exactly(const std::string& value) const = 0;
   virtual std::string_view LongText() const = 0;  // type of a text of ours
   virtual std::string RowNumber() const = 0;      // definition of a column that numbers its rows
   std::string ValueText(const sql::Bound& value) const;
