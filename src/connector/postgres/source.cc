@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -18,7 +19,9 @@ namespace sluice::postgres {
 namespace {
 
 constexpr uint64_t kGuessedRowBytes = 100;
-constexpr int64_t kBlocksPerPiece = 4096;  // pages of 8 KiB in a snapshot
+// Pages of 8 KiB in a piece of a snapshot.
+constexpr int64_t kLeastPages = 512, kMostPages = 4096;
+constexpr int64_t kPiecesPerReader = 4;
 
 class PostgresSource final : public Source {
  public:
@@ -66,11 +69,14 @@ class PostgresSource final : public Source {
                   .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
                   .connect = {}};
     plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
-    const bool whole = walk_.empty() && request_.config.interval.empty();
-    for (const Cut& cut : range.cuts) {
-      for (std::string& piece : TRY(Pieces(cut, stop))) plan.pieces.push_back(std::move(piece));
+    if (IsWhole(range)) plan.pieces = TRY(PagePieces(range.cuts[0], stop));
+    if (!plan.pieces.empty()) {
+      TRY(ShareSnapshot(plan, stop));
+    } else {
+      for (const Cut& cut : range.cuts) {
+        for (std::string& piece : TRY(Pieces(cut))) plan.pieces.push_back(std::move(piece));
+      }
     }
-    if (whole && plan.pieces.size() > 1) TRY(ShareSnapshot(plan, stop));
     Opened opened;
     opened.scan = MakeCopyScan(std::move(plan));
     return opened;
@@ -355,8 +361,19 @@ class PostgresSource final : public Source {
     return Ok();
   }
 
+  // The range is the whole table: a snapshot, or keys from the first to the last.
+  bool IsWhole(const Range& range) const {
+    if (request_.config.table.empty() || range.cuts.size() != 1) return false;
+    if (walk_.empty()) return request_.config.interval.empty();
+    return walk_.starts_over && range.final && range.cuts[0].from.empty();
+  }
+
+  Result<std::string> UpTo(const Cut& cut) const {
+    return walk_.Columns() + " <= " + walk_.Tuple(TRY(ReadPosition(cut.to)));
+  }
+
   // The conditions that together are the cut.
-  Result<std::vector<std::string>> Pieces(const Cut& cut, const std::stop_token& stop) {
+  Result<std::vector<std::string>> Pieces(const Cut& cut) const {
     if (!request_.config.interval.empty()) {
       const std::string name = QuoteIdentifier(FindTyped(request_.config.interval.text)->name);
       const bool zoned = FindTyped(request_.config.interval.text)->type.name == "timestamptz";
@@ -368,30 +385,33 @@ class PostgresSource final : public Source {
                                                   at(request_.interval->first),
                                                   at(request_.interval->second))};
     }
-    if (walk_.empty()) return SnapshotPieces(stop);
-    const std::string upper = walk_.Columns() + " <= " + walk_.Tuple(TRY(ReadPosition(cut.to)));
+    if (walk_.empty()) return std::vector<std::string>{""};
     auto pieces = request_.config.incremental ? std::vector<std::string>()
                                               : SplitKeys(walk_, cut, settings_.readers);
     if (!pieces.empty()) return pieces;
-    return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + upper};
+    return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + TRY(UpTo(cut))};
   }
 
-  // Pages of a plain table; everything else is read by one.
-  Result<std::vector<std::string>> SnapshotPieces(const std::stop_token& stop) {
+  // Pages of a plain table, which need one snapshot; none: it is no such table or not worth it. In
+  // the order of its pages a table is read at half the cost of that of its keys.
+  Result<std::vector<std::string>> PagePieces(const Cut& cut, const std::stop_token& stop) {
     std::vector<std::string> pieces;
-    if (request_.config.table.empty() || settings_.readers < 2 || connection_->version() < 140000)
-      return std::vector<std::string>{""};
+    if (settings_.readers < 2 || connection_->version() < 140000) return pieces;
     const int64_t pages = TRY(QueryNumber(
         *connection_,
         "SELECT pg_relation_size(c.oid) / 8192 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a "
         "ON a.oid = c.relam WHERE c.oid = to_regclass($1) AND c.relkind = 'r' AND a.amname = "
         "'heap'",
         {relation_}, stop));
-    if (pages <= kBlocksPerPiece) return std::vector<std::string>{""};
-    for (int64_t page = 0; page < pages; page += kBlocksPerPiece) {
+    const int64_t size =
+        std::clamp(pages / (settings_.readers * kPiecesPerReader), kLeastPages, kMostPages);
+    if (pages <= size) return pieces;
+    const std::string also = walk_.empty() ? "" : " AND " + TRY(UpTo(cut));
+    for (int64_t page = 0; page < pages; page += size) {
       pieces.push_back(fmt::format("ctid >= '({},0)'::tid", page));
-      if (page + kBlocksPerPiece < pages)
-        pieces.back() += fmt::format(" AND ctid < '({},0)'::tid", page + kBlocksPerPiece);
+      if (page + size < pages)
+        pieces.back() += fmt::format(" AND ctid < '({},0)'::tid", page + size);
+      pieces.back() += also;
     }
     return pieces;
   }
@@ -407,8 +427,10 @@ class PostgresSource final : public Source {
     plan.connect = [this, holder,
                     snapshot](std::stop_token token) -> Result<std::unique_ptr<Connection>> {
       auto connection = TRY(Fresh(token));
+      // A condition on the key would tempt the server away from the pages.
       TRY(connection->Run(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET "
-                                      "TRANSACTION SNAPSHOT {}",
+                                      "TRANSACTION SNAPSHOT {}; SET LOCAL enable_indexscan = off; "
+                                      "SET LOCAL enable_bitmapscan = off",
                                       QuoteLiteral(snapshot)),
                           {}, token));
       return connection;
