@@ -33,6 +33,7 @@ class PostgresSource final : public Source {
     SourceShape shape{.replay = Replay::kSameKeys};
     for (const DecodedColumn& column : columns_)
       shape.schema.push_back({column.name, column.read.type, false, ""});
+    shape.pushdown = Compared();
     shape.describe = fmt::format("{} of PostgreSQL {}{}", Named(), settings_.Shown(), Manner());
     return shape;
   }
@@ -42,12 +43,8 @@ class PostgresSource final : public Source {
     if (stop.stop_requested()) return CancelledError();
     TRY(Learn(stop));
     if (!walk_.empty()) return FreezeWalk(from, limits, std::move(stop));
-    Cut cut{.partition = Named(), .from = {}, .to = "end", .identity = {}};
-    if (!request_.config.interval.empty()) {
-      cut.from = FormatInstant(request_.interval->first);
-      cut.to = FormatInstant(request_.interval->second);
-      cut.identity = Identity(cut);
-    }
+    Cut cut = WholeCut(request_);
+    if (!request_.config.interval.empty()) cut.identity = Identity(cut);
     return std::optional<Range>(Range{.cuts = {cut}, .final = true});
   }
 
@@ -69,7 +66,9 @@ class PostgresSource final : public Source {
                   .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
                   .connect = {}};
     plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
-    if (IsWhole(range)) plan.pieces = TRY(PagePieces(range.cuts[0], stop));
+    // A condition may have an index, which pages have not.
+    if (IsWhole(range) && request_.condition.empty())
+      plan.pieces = TRY(PagePieces(range.cuts[0], stop));
     if (!plan.pieces.empty()) {
       TRY(ShareSnapshot(plan, stop));
     } else {
@@ -77,6 +76,7 @@ class PostgresSource final : public Source {
         for (std::string& piece : TRY(Pieces(cut))) plan.pieces.push_back(std::move(piece));
       }
     }
+    for (std::string& piece : plan.pieces) piece = BothConditions(piece, request_.condition);
     Opened opened;
     opened.scan = MakeCopyScan(std::move(plan));
     return opened;
@@ -88,16 +88,12 @@ class PostgresSource final : public Source {
     return Connect(settings_, password, std::move(stop), context_.egress);
   }
 
-  std::string Named() const {
-    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text)
-                                         : request_.config.table.text;
-  }
+  std::string Named() const { return NameOf(request_); }
   std::string Identity(const Cut& cut) const {
     return fmt::format("{}:{} {}..{}", settings_.Shown(), Named(), cut.from, cut.to);
   }
-  const Mark& Place() const {
-    return request_.config.table.empty() ? request_.config.query.mark : request_.config.table.mark;
-  }
+  const Mark& Place() const { return PlaceOf(request_); }
+  ReadFrom From() const { return {Named(), settings_.Shown()}; }
 
   // Connects and asks what the table is, once.
   Status Learn(const std::stop_token& stop) {
@@ -120,9 +116,7 @@ class PostgresSource final : public Source {
   Status FindRelation() {
     const ExtractConfig& config = request_.config;
     if (!config.query.empty()) {
-      std::string_view query = Trim(config.query.text);
-      while (EndsWith(query, ";")) query = Trim(query.substr(0, query.size() - 1));
-      relation_ = "(" + WithValues(std::string(query), request_.bound) + "\n) AS _query";
+      relation_ = "(" + WithValues(QueryOf(request_), request_.bound) + "\n) AS _query";
       return Ok();
     }
     auto table = ParseTableName(config.table.text, settings_.schema);
@@ -142,12 +136,7 @@ class PostgresSource final : public Source {
   Error NoColumn(const Mark& mark, std::string_view key, const std::string& name) const {
     std::vector<std::string> names;
     for (const TypedColumn& column : table_columns_) names.push_back(column.name);
-    const auto nearest = Nearest(name, names);
-    return ConfigError(mark,
-                       fmt::format("{}{} of {} has no column '{}'; {}it has: {}", key, Named(),
-                                   settings_.Shown(), EscapeControl(name),
-                                   nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
-                                   Join(names, ", ")));
+    return sluice::NoColumn(mark, key, From(), name, names);
   }
 
   // All of the table's columns, or those that `columns` declares; a declared type is cast by the
@@ -170,20 +159,9 @@ class PostgresSource final : public Source {
     if (columns_.empty())
       return ConfigError(Place(),
                          fmt::format("{} of {} has no columns", Named(), settings_.Shown()));
-    return RefuseTwins();
-  }
-
-  Status RefuseTwins() const {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        if (ToLower(columns_[i].name) != ToLower(columns_[j].name)) continue;
-        return ConfigError(
-            Place(), fmt::format("{} of {} has two columns '{}' and '{}', which are "
-                                 "one name here; rename one in a query",
-                                 Named(), settings_.Shown(), columns_[j].name, columns_[i].name));
-      }
-    }
-    return Ok();
+    std::vector<std::string> names;
+    for (const DecodedColumn& column : columns_) names.push_back(column.name);
+    return RefuseTwins(Place(), From(), names);
   }
 
   Error Unmapped(const TypedColumn& column) const {
@@ -202,8 +180,7 @@ class PostgresSource final : public Source {
     if (!config.interval.empty()) return CheckInterval();
     if (config.table.empty() || config.consistency == "snapshot") {
       if (config.consistency == "keys") {
-        return ConfigError(config.query.mark,
-                           "'consistency: keys' needs a table with a primary key, not a query");
+        return KeysOfAQuery(request_);
       }
       return Ok();
     }
@@ -216,11 +193,7 @@ class PostgresSource final : public Source {
     for (const auto& row : keys.rows) TRY(AddToWalk(*row[0]));
     walk_.starts_over = true;
     if (!walk_.empty() || config.consistency.empty()) return Ok();
-    return ConfigError(
-        config.table.mark,
-        fmt::format("'consistency: keys' needs a primary key, and {} of {} has none; "
-                    "use consistency: snapshot",
-                    Named(), settings_.Shown()));
+    return NoKeys(request_, settings_.Shown());
   }
 
   Status AddToWalk(const std::string& name) {
@@ -359,6 +332,17 @@ class PostgresSource final : public Source {
           .At(request_.config.incremental->cursor.mark);
     }
     return Ok();
+  }
+
+  // Columns that come as they are, of types whose values compare here as in DuckDB.
+  Pushdown Compared() const {
+    Pushdown pushdown{.columns = {}, .literal = QuoteLiteral};
+    for (const DecodedColumn& column : columns_) {
+      if (column.read.fetch != Fetch::kPlain || !column.read.cast.empty()) continue;
+      const auto as = ToCompare(FindTyped(column.name)->type, column.read.wire);
+      if (as) pushdown.columns[ToLower(column.name)] = {QuoteIdentifier(column.name), *as};
+    }
+    return pushdown;
   }
 
   // The range is the whole table: a snapshot, or keys from the first to the last.
