@@ -33,7 +33,10 @@ Result<std::vector<FoundTable>> Discover(const Node& node, const std::string& sc
   const auto bucket = TRY(s3::Bucket::Open(settings, context));
   std::vector<FoundTable> files;
   for (const s3::Object& object : TRY(bucket->Peek({})).objects) {
-    const auto format = FormatOf("auto", {{.path = object.key}}, {});
+    const bool hidden =
+        StartsWith(object.key, ".") || object.key.find("/.") != std::string::npos;  // ours, too
+    if (hidden) continue;
+    const auto format = FormatOf("auto", {{.partition = object.key}}, {});
     if (!format.ok()) continue;
     FoundTable file{.schema = {}, .name = object.key, .kind = std::string(NameOf(*format))};
     file.written = object.key;
