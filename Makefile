@@ -41,9 +41,11 @@ demo: build
 bench: build
 	@bench/run
 
+# The peers: bench/install_peers. The figures to aim by are of ROWS=10000000.
+ROWS ?= 1000000
 bench-db: build
 	@scripts/setup test
-	@bench/run_db
+	@bench/run_db --rows $(ROWS) $(if $(wildcard build/peers),--peers)
 	@bench/run_s3
 
 lint:

@@ -115,7 +115,7 @@ class Mariadb:
         os.chmod(self.folder, 0o711)
         self.port = free_port()
         (self.folder / "init.sql").write_text(
-            f"CREATE USER IF NOT EXISTS 'sluice'@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO 'sluice'@'%';\n")
+            f"CREATE USER IF NOT EXISTS 'sluice'@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO 'sluice'@'%' WITH GRANT OPTION;\n")
         self.user = []
         if os.getuid() == 0:
             self.user = ["--user=mysql"]

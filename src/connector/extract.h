@@ -64,6 +64,7 @@ struct ExtractRequest {
   std::vector<sql::Bound> bound;  // values that `query` uses
   std::optional<std::pair<Micros, Micros>> interval;  // of the run
   std::optional<Schema> pinned;                       // the types that the first run guessed
+  std::string condition;     // in the system's SQL: rows for which it does not hold need not come
   bool names_files = false;  // each row comes with kPartitionColumn, where its file is known
 };
 

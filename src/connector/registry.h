@@ -11,6 +11,7 @@
 #include "base/egress.h"
 #include "base/files.h"
 #include "base/secrets.h"
+#include "connector/discover.h"
 #include "connector/extract.h"
 #include "connector/load.h"
 #include "connector/sink.h"
@@ -59,6 +60,11 @@ struct Connector {
       sink_key;
   // Reaches the other end, changes nothing, and says what is there: "3 tables, 1.2 GB".
   std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> probe;
+  // What could be read there, in the order of names; of one schema where it is given. Reads no
+  // rows.
+  std::function<Result<std::vector<FoundTable>>(const Node& connection, const std::string& schema,
+                                                const ConnectorContext&)>
+      discover;
   // The DuckDB file behind the connection, for `sluice query`; none: it has none.
   std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> duckdb_file;
 };

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "connector/pushdown.h"
 #include "data/block.h"
 #include "data/range.h"
 #include "data/schema.h"
@@ -32,7 +33,8 @@ struct SourceShape {
   bool endless = false;
   bool ordered = false;  // rows have a partition and an offset (needed for event_time)
   bool named = false;    // rows come with kPartitionColumn alone, because the request asked for it
-  std::string describe;  // for `plan`: "3 files, csv, 1.1 GB"
+  std::optional<Pushdown> pushdown;  // what of a filter the request's `condition` may hold
+  std::string describe;              // for `plan`: "3 files, csv, 1.1 GB"
 };
 
 struct Limits {  // 0: no limit

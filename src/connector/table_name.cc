@@ -51,4 +51,13 @@ Result<TableName> ParseTableName(std::string_view text, std::string_view standar
   return table;
 }
 
+std::string WriteTableName(const TableName& table, std::string_view standard_schema) {
+  const auto part = [](const std::string& name) {
+    const bool plain = name.find_first_of(".\"") == std::string::npos;
+    return plain ? name : QuoteIdentifier(name);
+  };
+  if (table.schema == standard_schema) return part(table.name);
+  return part(table.schema) + "." + part(table.name);
+}
+
 }  // namespace sluice

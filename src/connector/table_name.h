@@ -19,4 +19,7 @@ struct TableName {
 // (_sluice…).
 Result<TableName> ParseTableName(std::string_view text, std::string_view standard_schema);
 
+// The text that ParseTableName reads as these.
+std::string WriteTableName(const TableName& table, std::string_view standard_schema);
+
 }  // namespace sluice

@@ -15,11 +15,11 @@ namespace {
 
 std::vector<Command> Commands() {
   std::vector<Command> commands{
-      InitCommand(),       CheckCommand(),       PlanCommand(),    RunCommand(),
-      BackfillCommand(),   CopyCommand(),        PreviewCommand(), QueryCommand(),
-      TestCommand(),       RunsCommand(),        LogsCommand(),    DeadLettersCommand(),
-      ConnectorsCommand(), ConnectionsCommand(), SecretsCommand(), DoctorCommand(),
-      FmtCommand(),        SchemaCommand(),      ResyncCommand()};
+      InitCommand(),       CheckCommand(),       PlanCommand(),     RunCommand(),
+      BackfillCommand(),   CopyCommand(),        PreviewCommand(),  QueryCommand(),
+      TestCommand(),       RunsCommand(),        LogsCommand(),     DeadLettersCommand(),
+      ConnectorsCommand(), ConnectionsCommand(), DiscoverCommand(), SecretsCommand(),
+      DoctorCommand(),     FmtCommand(),         SchemaCommand(),   ResyncCommand()};
   commands.push_back(CompletionCommand(commands));
   return commands;
 }

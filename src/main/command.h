@@ -77,6 +77,7 @@ Command ConnectorsCommand();
 Command ConnectionsCommand();
 Command DoctorCommand();
 Command InitCommand();
+Command DiscoverCommand();
 // `others`: all other commands, whose words the shell completes.
 Command CompletionCommand(std::vector<Command> others);
 

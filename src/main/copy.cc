@@ -8,39 +8,15 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "base/secret_store.h"
 #include "base/text.h"
 #include "main/command.h"
+#include "main/place.h"
 #include "main/session.h"
 
 namespace sluice {
 
 namespace {
-
-// "warehouse.duckdb:orders" is a table of a DuckDB file, anything else a path.
-struct Place {
-  std::string file, table;  // table empty: `file` is a path of files
-};
-
-Result<Place> ReadPlace(const std::string& text) {
-  for (std::string_view ending : {".duckdb:", ".db:", ".ddb:"}) {
-    size_t at = text.rfind(ending);
-    if (at == std::string::npos) continue;
-    Place place{text.substr(0, at + ending.size() - 1), text.substr(at + ending.size())};
-    if (place.table.empty())
-      return ConfigError({}, fmt::format("'{}' names no table: write {}:TABLE", text, place.file));
-    return place;
-  }
-  for (std::string_view ending : {".duckdb", ".ddb"}) {
-    if (EndsWith(text, ending))
-      return ConfigError({}, fmt::format("'{}' names no table: write {}:TABLE", text, text));
-  }
-  if (text.find("://") != std::string::npos) {
-    return ConfigError({}, fmt::format("'{}': URIs are not built yet: come with the databases; "
-                                       "valid: FILE, GLOB, FILE.duckdb:TABLE",
-                                       text));
-  }
-  return Place{text, ""};
-}
 
 std::string Absolute(const std::string& path) {
   std::string full = std::filesystem::absolute(path).lexically_normal().string();
@@ -55,13 +31,15 @@ std::string StateFolder() {
   return "/tmp/sluice-" + std::to_string(::getuid());
 }
 
-std::string Yaml(const Invocation& invocation, const Place& from, const Place& to) {
+std::string Yaml(const Invocation& invocation, const CopyPlace& from, const CopyPlace& to) {
   std::string text = "steps:\n";
   if (from.table.empty()) {
-    text += fmt::format(
-        "  rows: {{ extract: {{ from: file, path: {}{} }} }}\n", QuoteJson(Absolute(from.file)),
-        invocation.Has("--from-format") ? ", format: " + QuoteJson(invocation.Get("--from-format"))
-                                        : "");
+    const bool here = from.type.empty();
+    text += fmt::format("  rows: {{ extract: {{ from: {}, path: {}{} }} }}\n",
+                        here ? "file" : "source", QuoteJson(here ? Absolute(from.path) : from.path),
+                        invocation.Has("--from-format")
+                            ? ", format: " + QuoteJson(invocation.Get("--from-format"))
+                            : "");
   } else {
     text += fmt::format("  rows: {{ extract: {{ from: source, table: {} }} }}\n",
                         QuoteJson(from.table));
@@ -76,8 +54,10 @@ std::string Yaml(const Invocation& invocation, const Place& from, const Place& t
         QuoteJson(fmt::format("SELECT {} FROM {}", invocation.Get("--select"), before)));
   }
   std::string mode = invocation.Get("--mode", to.table.empty() ? "overwrite" : "append");
+  const bool here = to.type.empty();
   text += fmt::format("  copied: {{ load: {{ {}, mode: {}",
-                      to.table.empty() ? "into: file, path: " + QuoteJson(Absolute(to.file))
+                      to.table.empty() ? fmt::format("into: {}, path: {}", here ? "file" : "target",
+                                                     QuoteJson(here ? Absolute(to.path) : to.path))
                                        : "into: target, table: " + QuoteJson(to.table),
                       QuoteJson(mode));
   if (invocation.Has("--key")) {
@@ -95,32 +75,54 @@ Node Scalar(const std::string& text) {
   Node node;
   node.kind = Node::Kind::kScalar;
   node.scalar = text;
-  node.quoted = true;
   return node;
 }
 
-Connection DuckDb(const std::string& name, const std::string& path) {
-  Connection connection{.name = name, .type = "duckdb", .node = {}};
+Connection ConnectionOf(const std::string& name, const CopyPlace& place) {
+  Connection connection{.name = name, .type = place.type, .node = {}};
   connection.node.kind = Node::Kind::kMap;
-  connection.node.map = {{Scalar("type"), Scalar("duckdb")},
-                         {Scalar("path"), Scalar(Absolute(path))}};
+  connection.node.map = {{Scalar("type"), Scalar(place.type)}};
+  for (const auto& [key, value] : place.keys)
+    connection.node.map.push_back({Scalar(key), Scalar(key == "path" ? Absolute(value) : value)});
   return connection;
 }
 
+// The passwords of the two URIs; what else a connection refers to is as in a project.
+class CopySecrets final : public Secrets {
+ public:
+  CopySecrets(std::unique_ptr<Secrets> others, const CopyPlace& from, const CopyPlace& to)
+      : others_(std::move(others)), from_(from.password), to_(to.password) {}
+
+  Result<Secret> Open(std::string_view text, const Mark& mark) override {
+    if (text == SecretOf("source")) return from_;
+    if (text == SecretOf("target")) return to_;
+    return others_->Open(text, mark);
+  }
+
+ private:
+  const std::unique_ptr<Secrets> others_;
+  const Secret from_, to_;
+};
+
 Result<int> Copy(const Invocation& invocation) {
-  Place from = TRY(ReadPlace(invocation.Get("source")));
-  Place to = TRY(ReadPlace(invocation.Get("destination")));
+  const Connectors connectors = BuiltinConnectors();
+  const CopyPlace from = TRY(ReadCopyPlace(invocation.Get("source"), "source", connectors));
+  const CopyPlace to = TRY(ReadCopyPlace(invocation.Get("destination"), "target", connectors));
   std::string yaml = Yaml(invocation, from, to);
-  std::string name = "copy_" + Fingerprint(yaml);
+  // What is copied from elsewhere is another thing.
+  std::string name = "copy_" + Fingerprint(yaml + from.shown + to.shown);
   Project project{.name = "copy",
                   .folder = std::filesystem::current_path().string(),
                   .connections = {},
                   .settings = {},
                   .memory_bytes = {},
                   .parallelism = 0};
-  if (!from.table.empty()) project.connections["source"] = DuckDb("source", from.file);
-  if (!to.table.empty()) project.connections["target"] = DuckDb("target", to.file);
+  if (!from.type.empty()) project.connections["source"] = ConnectionOf("source", from);
+  if (!to.type.empty()) project.connections["target"] = ConnectionOf("target", to);
+  const std::string folder = project.folder;
   auto session = ProjectSession::Of(std::move(project), StateFolder());
+  session->UseSecrets(std::make_unique<CopySecrets>(
+      MakeSecrets(session->files(), folder, StateFolder() + "/secrets.json"), from, to));
   (void)session->WatchSignals();
   PipelineFile file =
       TRY(ParsePipeline(fmt::format("pipeline: {}\n{}", name, yaml), "sluice copy"));
@@ -140,10 +142,13 @@ Result<int> Copy(const Invocation& invocation) {
 Command CopyCommand() {
   return {
       .name = "copy",
-      .summary = "Copy files or a table to a file or a table, without a project",
+      .summary = "Copy files or a table to files or a table, without a project",
       .example = "sluice copy orders.csv warehouse.duckdb:orders",
-      .arguments = {{"source", "FILE, 'GLOB' or FILE.duckdb:TABLE"},
-                    {"destination", "FILE, FOLDER/ or FILE.duckdb:TABLE"}},
+      .arguments =
+          {{"source",
+            "FILE, 'GLOB', FILE.duckdb:TABLE, postgres://USER:PASSWORD@HOST/DATABASE/TABLE, "
+            "mysql://…, sqlite://FILE/TABLE, s3://BUCKET/PATH"},
+           {"destination", "FILE, FOLDER/, FILE.duckdb:TABLE or a URI as above"}},
       .options = {OutputOption(),
                   {"--where", "SQL", "Only rows for which this holds"},
                   {"--select", "SQL", "What follows SELECT"},

@@ -81,6 +81,7 @@ std::string ProjectSession::SecretsPath() const {
 std::unique_ptr<ProjectSession> ProjectSession::Of(Project project, std::string store) {
   std::unique_ptr<ProjectSession> session(new ProjectSession());
   session->project_ = std::move(project);
+  session->home_ = Home::kMemory;
   session->store_ = std::move(store);
   return session;
 }
@@ -117,7 +118,7 @@ Result<World> ProjectSession::world() {
   Ledger* ledger = TRY(this->ledger());
   sql::Database* database = TRY(this->database());
   World world{*files_, *clock_, *database, *ledger, project_.folder, store_, secrets_.get()};
-  if (secrets_) {  // a project that is on disk
+  if (home_ == Home::kDisk) {
     world.has_pipeline = [this](const std::string& name) {
       return HasPipeline(*files_, project_, name);
     };

@@ -33,6 +33,8 @@ class ProjectSession {
   Project& project() { return project_; }
   const std::string& store() const { return store_; }
   Secrets& secrets() { return *secrets_; }  // of a project that is on disk
+  // Of a project that is not.
+  void UseSecrets(std::unique_ptr<Secrets> secrets) { secrets_ = std::move(secrets); }
   std::string SecretsPath() const;
   const Connectors& connectors() const { return connectors_; }
   const Verbs& verbs() const { return verbs_; }
@@ -50,12 +52,15 @@ class ProjectSession {
   std::stop_token WatchSignals();
 
  private:
+  enum class Home : uint8_t { kDisk, kMemory };
+
   ProjectSession();
   Status OpenReferences();
 
   std::unique_ptr<Files> files_;
   std::unique_ptr<Clock> clock_;
   Project project_;
+  Home home_ = Home::kDisk;
   std::string store_;
   Connectors connectors_;
   Verbs verbs_;

@@ -25,6 +25,23 @@ const Spec<ActionConfig>& ActionSpec() {
 
 }  // namespace
 
+Result<Action> ActionAt(const Planning& planning, const Planned& step, const Endpoint& endpoint) {
+  auto sink = endpoint.connector->sink(endpoint.connection, {}, planning.context);
+  if (!sink.ok()) return std::move(sink).error().At(step.node->mark);
+  LoadConfig where;
+  where.into = endpoint.name;
+  Action action;
+  action.step = step.node->name;
+  action.mark = step.node->mark;
+  action.sink = {
+      .key = endpoint.connector->sink_key(endpoint.connection, where, planning.project.folder),
+      .name = endpoint.name,
+      .connector = endpoint.connector,
+      .connection = endpoint.connection,
+      .capabilities = TRY((*sink)->Describe())};
+  return action;
+}
+
 Status PlanAction(Planning& planning, Planned& step) {
   const ActionConfig config = TRY(ActionSpec().Bind(step.node->body));
   const Endpoint endpoint = TRY(FindEndpoint(planning, config.in));
@@ -42,19 +59,7 @@ Status PlanAction(Planning& planning, Planned& step) {
                     endpoint.name));
   }
   if (Trim(statement.sql).empty()) return ConfigError(config.query.mark, "the statement is empty");
-  auto sink = endpoint.connector->sink(endpoint.connection, {}, planning.context);
-  if (!sink.ok()) return std::move(sink).error().At(step.node->mark);
-  LoadConfig where;
-  where.into = endpoint.name;
-  Action action;
-  action.step = step.node->name;
-  action.mark = step.node->mark;
-  action.sink = {
-      .key = endpoint.connector->sink_key(endpoint.connection, where, planning.project.folder),
-      .name = endpoint.name,
-      .connector = endpoint.connector,
-      .connection = endpoint.connection,
-      .capabilities = TRY((*sink)->Describe())};
+  Action action = TRY(ActionAt(planning, step, endpoint));
   action.statement = statement.sql;
   std::string values;
   for (const relation::Bound& b : statement.bound) {

@@ -88,6 +88,8 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
   for (const PlannedExtract& extract : flow.extracts) {
     if (extract.step != name) continue;
     text += fmt::format("    reads {}\n", extract.shape.describe);
+    if (!extract.request.condition.empty())
+      text += fmt::format("    asks only for rows WHERE {}\n", extract.request.condition);
     if (!extract.shape.guessed.empty())
       text += fmt::format("    guessed types, pinned at the first run: {}\n",
                           Format(extract.shape.guessed));
@@ -209,6 +211,7 @@ Json FlowJson(const Flow& flow) {
   for (const PlannedExtract& extract : flow.extracts) {
     json["extracts"].push_back({{"step", extract.step},
                                 {"reads", extract.shape.describe},
+                                {"condition", extract.request.condition},
                                 {"guessed", SchemaJson(extract.shape.guessed)}});
   }
   return json;

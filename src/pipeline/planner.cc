@@ -244,7 +244,10 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
   ConnectSteps(planning);
   PlanSteps(planning);
   CheckHazards(planning);
-  if (planning.errors.empty()) BuildStages(planning);
+  if (planning.errors.empty()) {
+    PushDown(planning);
+    BuildStages(planning);
+  }
   if (planning.errors.empty()) {
     for (const StepNode& step : planning.file.steps) DeclareValues(planning, step.name);
     auto output = ReadOutput(file, request.known, values);

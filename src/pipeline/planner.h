@@ -168,10 +168,13 @@ Status PlanExtract(Planning& planning, Planned& step);  // extracts.cc
 Status PlanVerb(Planning& planning, Planned& step);     // verbs.cc
 Status PlanLoad(Planning& planning, Planned& step);     // loads.cc
 Status PlanAction(Planning& planning, Planned& step);   // actions.cc
-Status PlanRun(Planning& planning, Planned& step);      // children.cc
+// actions.cc: of a step, without its statement.
+Result<Action> ActionAt(const Planning& planning, const Planned& step, const Endpoint& endpoint);
+Status PlanRun(Planning& planning, Planned& step);  // children.cc
 Result<StepInput> InputOf(Planning& planning,
                           const Planned& step);  // verbs.cc: `from` as one input
 
+void PushDown(Planning& planning);     // pushdown.cc: filters that the system read decides
 void BuildStages(Planning& planning);  // flows.cc
 std::vector<std::string> Upstream(const Planning& planning,
                                   const std::string& step);  // itself included

@@ -177,19 +177,7 @@ Status PlanView(Planning& planning, Planned& step, const Endpoint& endpoint) {
     return ConfigError(step.node->mark, "mode view needs 'table': the name of the view");
   const Written name = TRY(ReadWritten(*table, "table"));
   const Expanded select = TRY(planning.values.Sql(TRY(ReadWritten(*query, "query"))));
-  auto sink = endpoint.connector->sink(endpoint.connection, {}, planning.context);
-  if (!sink.ok()) return std::move(sink).error().At(step.node->mark);
-  LoadConfig where;
-  where.into = endpoint.name;
-  Action action;
-  action.step = step.node->name;
-  action.mark = step.node->mark;
-  action.sink = {
-      .key = endpoint.connector->sink_key(endpoint.connection, where, planning.project.folder),
-      .name = endpoint.name,
-      .connector = endpoint.connector,
-      .connection = endpoint.connection,
-      .capabilities = TRY((*sink)->Describe())};
+  Action action = TRY(ActionAt(planning, step, endpoint));
   action.statement = TRY(MakeView(name, Inlined(select), ""));
   action.fingerprint = Fingerprint(action.statement + "\x1f" + action.sink.key);
   step.sink = action.sink;

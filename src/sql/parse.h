@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "data/schema.h"
+#include "sql/condition.h"
 #include "sql/database.h"
 
 namespace sluice::sql {
@@ -62,6 +63,9 @@ class Parser {  // owns a session; one thread
   // `offset` where it does not parse.
   Result<ExpressionFacts> Expression(std::string_view text, int64_t* offset = nullptr);
   Result<std::optional<PlainAggregate>> Aggregate(std::string_view text);
+  // Of a condition: the parts of its outermost AND that are comparisons of columns with values and
+  // nothing else.
+  Result<std::vector<Condition>> Conjuncts(std::string_view text);
   Result<SelectFacts> Select(std::string_view text, int64_t* offset = nullptr);
   // Casts in strict positions become TRY_CAST with "input not null, output null"; what else can
   // throw (integer arithmetic, casts under CASE or COALESCE, functions not known to be total) is

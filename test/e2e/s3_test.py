@@ -263,6 +263,28 @@ def test_the_example_of_many_objects(project):
     leaves_nothing(project)
 
 
+def test_copies_and_what_is_there(project):
+    """s3:// URIs take their key from the environment, as other tools do."""
+    bucket = project_on(project)
+    aws = {"AWS_ACCESS_KEY_ID": s3_server.KEY, "AWS_SECRET_ACCESS_KEY": s3_server.SECRET, "AWS_REGION": "us-east-1",
+           "AWS_ENDPOINT_URL": f"http://127.0.0.1:{SERVER.port}"}
+    project.write("in.csv", csv(range(5)))
+    for words in (("in.csv", f"s3://{bucket}/orders/", "--format", "parquet"), (f"s3://{bucket}/orders/*.parquet", "back.csv")):
+        done = project.sluice("copy", *words, env=aws)
+        expect_equal(done.code, 0, f"exit code of copy {' '.join(words)}:\n{done.text}")
+        expect(s3_server.SECRET not in done.text, "the secret is printed")
+    expect_equal(seen(bucket, "orders/"), list(range(5)), "objects")
+    expect_equal(sorted((project.folder / "back.csv").read_text().splitlines()), sorted(csv(range(5)).splitlines()), "the file")
+    SERVER.put(bucket, "note.txt", b"no rows")
+    found = [json.loads(line) for line in project.sluice("discover", "lake", "--output", "json").out.splitlines()]
+    expect_equal([file["kind"] for file in found], ["parquet"], f"files in {found}")
+    expect_equal(project.sluice("discover", "lake", "--all").code, 0, "exit code of discover --all")
+    run(project, "lake_tables")
+    for secret in (f"s3://{s3_server.KEY}:{s3_server.SECRET}@{bucket}/x.csv", f"s3://{bucket}/x.csv?secret_key={s3_server.SECRET}"):
+        done = project.sluice("copy", secret, "x.csv", env=aws)
+        expect(done.code == 2 and s3_server.SECRET not in done.text, f"a secret in a URI, code {done.code}:\n{done.text}")
+
+
 def test_paths_by_value_out_and_in(project):
     bucket = project_on(project)
     SERVER.put(bucket, "in/a.csv", csv(range(100)))

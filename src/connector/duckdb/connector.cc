@@ -7,8 +7,11 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/connection_keys.h"
 #include "connector/duckdb/sink.h"
 #include "connector/duckdb/source.h"
+#include "connector/position.h"
+#include "connector/table_name.h"
 
 namespace sluice {
 namespace {
@@ -21,12 +24,6 @@ Spec<DuckdbConfig> DuckdbSpec() {
   return Spec<DuckdbConfig>("duckdb", "Tables of a DuckDB file.")
       .Main("path")
       .Text(&DuckdbConfig::path, "path", "The file; created by the first load.", Need::kRequired);
-}
-
-Node WithoutType(const Node& connection) {
-  Node rest = connection;
-  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.key.scalar == "type"; });
-  return rest;
 }
 
 Result<DuckdbConfig> ReadConfig(const Node* connection) {
@@ -68,6 +65,46 @@ Result<std::string> Probe(const Node& connection, const ConnectorContext& contex
                      FormatBytes(TRY(context.files.Facts(path)).size));
 }
 
+std::string KeyOf(const std::string& column) {
+  return fmt::format(
+      "(SELECT to_json(constraint_column_names)::VARCHAR FROM duckdb_constraints() k WHERE "
+      "k.database_name = t.database_name AND k.schema_name = t.schema_name AND k.table_name = {} "
+      "AND constraint_type = 'PRIMARY KEY' LIMIT 1)",
+      column);
+}
+
+Result<std::vector<FoundTable>> Discover(const Node& connection, const std::string& schema,
+                                         const ConnectorContext& context) {
+  duckdb::DatabaseFile file = TRY(FileOf(&connection, context));
+  if (!file.Exists())
+    return RejectedError(fmt::format("there is no file '{}'; check the path", file.shown()));
+  const auto session = TRY(file.Open(sql::Access::kReadOnly));
+  const sql::Rows found = TRY(session->Query(
+      fmt::format(
+          "SELECT t.schema_name, t.table_name, 'table' AS kind, t.estimated_size, {} FROM "
+          "duckdb_tables() t WHERE t.database_name = CAST($alias AS VARCHAR) UNION ALL "
+          "SELECT t.schema_name, t.view_name, 'view', NULL, NULL FROM duckdb_views() t "
+          "WHERE t.database_name = CAST($alias AS VARCHAR) AND NOT t.internal ORDER BY 1, 2",
+          KeyOf("t.table_name")),
+      {duckdb::TextValue("alias", file.alias())}));
+  std::vector<FoundTable> tables;
+  for (const auto& row : found.rows) {
+    FoundTable table{.schema = row[0].text, .name = row[1].text, .kind = row[2].text};
+    if (StartsWith(table.name, "_sluice") || StartsWith(table.schema, "_sluice")) continue;
+    if (!schema.empty() && table.schema != schema) continue;
+    table.written = WriteTableName({table.schema, table.name}, "main");
+    if (!row[3].null) table.rows = std::stoll(row[3].text);
+    if (!row[4].null) table.key = TRY(ReadPosition(row[4].text));
+    for (const Column& column :
+         TRY(session->Describe("SELECT * FROM " + file.Quoted(table.schema, table.name)))) {
+      if (column.name != kEpochColumn)
+        table.columns.push_back({column.name, column.type, column.type});
+    }
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
 }  // namespace
 
 Connector DuckdbConnector() {
@@ -95,6 +132,7 @@ Connector DuckdbConnector() {
     return "duckdb:" + (config.ok() ? FullPath(folder, config->path) : std::string());
   };
   connector.probe = Probe;
+  connector.discover = Discover;
   connector.duckdb_file = [](const Node& connection,
                              const ConnectorContext& context) -> Result<std::string> {
     return FullPath(context.folder, TRY(FileOf(&connection, context)).shown());

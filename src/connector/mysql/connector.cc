@@ -5,6 +5,7 @@
 
 #include "connector/mysql/settings.h"
 #include "connector/mysql/system.h"
+#include "connector/tables/discover.h"
 #include "connector/tables/sink.h"
 #include "connector/tables/source.h"
 
@@ -51,6 +52,10 @@ Connector MysqlConnector() {
     return "mysql:" + (settings.ok() ? settings->Shown() : std::string());
   };
   connector.probe = Probe;
+  connector.discover = [](const Node& node, const std::string& schema,
+                          const ConnectorContext& context) -> Result<std::vector<FoundTable>> {
+    return tables::FindTables(*mysql::MakeSystem(TRY(mysql::ReadSettings(&node)), context), schema);
+  };
   return connector;
 }
 

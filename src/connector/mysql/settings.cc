@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "connector/connection_keys.h"
+
 namespace sluice::mysql {
 
 std::string Settings::Shown() const {
@@ -36,29 +38,12 @@ Result<Settings> ReadSettings(const Node* connection) {
                        "mysql needs a connection: { type: mysql, host: localhost, database: shop, "
                        "user: shop, password: env:SHOP_PASSWORD }");
   }
-  Node rest = *connection;
-  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.key.scalar == "type"; });
-  Settings settings = TRY(SettingsSpec().Bind(rest));
-  const auto at = [&](std::string_view key) {
-    const Node* node = connection->Find(key);
-    return node == nullptr ? connection->mark : node->mark;
-  };
-  if (!settings.password.empty() && !ReadReference(settings.password.text)) {
-    return ConfigError(at("password"),
-                       "a password is never written here: write a reference, as env:NAME (a "
-                       "variable), file:PATH (a file) or secret:NAME (the encrypted store)");
-  }
-  if (settings.port < 1 || settings.port > 65535) {
-    return ConfigError(
-        at("port"),
-        fmt::format("port {} is none; valid: 1 to 65535; standard is 3306", settings.port));
-  }
-  if (settings.readers < 1 || settings.readers > 64) {
-    return ConfigError(at("readers"), fmt::format("readers: {} is out of range; valid: 1 to 64",
-                                                  settings.readers));
-  }
+  Settings settings = TRY(SettingsSpec().Bind(WithoutType(*connection)));
+  TRY(CheckPassword(*connection, settings.password));
+  TRY(CheckPort(*connection, settings.port, 3306));
+  TRY(CheckReaders(*connection, settings.readers));
   if (settings.tls == "verify" && settings.tls_root.empty()) {
-    return ConfigError(at("tls"),
+    return ConfigError(PlaceOf(*connection, "tls"),
                        "tls: verify needs 'tls_root', the file of the authorities to trust");
   }
   return settings;

@@ -26,6 +26,7 @@ constexpr int64_t kMicrosPerDay = 86'400'000'000;
 constexpr int kNoTable = 1146, kLockTimeout = 1205, kSettleSeconds = 2;
 constexpr int kIndexedCharacters = 100;  // of a text, in the index of a stage
 constexpr std::chrono::seconds kKillPatience{3};
+constexpr int kMomentSeconds = 5;  // how long a shared moment is waited for
 
 Connection& Of(Link& link) { return static_cast<Connection&>(link); }  // of Connect
 
@@ -71,6 +72,42 @@ class MysqlSystem final : public tables::System {
     return std::unique_ptr<Link>(std::move(connection));
   }
 
+  // A lock on all tables for as long as it takes to begin the readers' transactions.
+  Result<std::string> WhyAlone(Link& link, const TableName& table,
+                               std::stop_token stop) const override {
+    const Answer engine = TRY(link.Run(
+        fmt::format("SELECT engine FROM information_schema.tables WHERE {}", IsTable(table, "")),
+        stop));
+    if (engine.rows.empty() || engine.rows[0][0] != "InnoDB")
+      return std::string("only tables of InnoDB have snapshots");
+    for (const auto& row : TRY(link.Run("SHOW GRANTS", stop)).rows) {
+      const std::string grant = row.empty() ? "" : row[0].value_or("");
+      if (grant.find(" ON *.* ") == std::string::npos) continue;
+      for (const char* right : {"ALL PRIVILEGES", "RELOAD", "FLUSH_TABLES"}) {
+        if (grant.find(right) != std::string::npos) return std::string();
+      }
+    }
+    return std::string("the account may not FLUSH TABLES WITH READ LOCK; GRANT RELOAD allows it");
+  }
+
+  Result<std::vector<std::unique_ptr<Link>>> ShareMoment(int64_t links,
+                                                         std::stop_token stop) const override {
+    std::vector<std::unique_ptr<Link>> readers;
+    for (int64_t i = 0; i < links; ++i) readers.push_back(TRY(Connect(tables::Use::kRead, stop)));
+    for (const auto& reader : readers)
+      TRY(reader->Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", stop));
+    const auto holder = TRY(Connect(tables::Use::kRead, stop));
+    TRY(holder->Run(fmt::format("SET SESSION lock_wait_timeout = {}", kMomentSeconds), stop));
+    if (auto locked = holder->Run("FLUSH TABLES WITH READ LOCK", stop); !locked.ok()) {
+      if (stop.stop_requested() || holder->lost()) return std::move(locked).error();
+      return std::vector<std::unique_ptr<Link>>();  // a long statement of somebody's
+    }
+    for (const auto& reader : readers)
+      TRY(reader->Run("START TRANSACTION WITH CONSISTENT SNAPSHOT", stop));
+    TRY(holder->Run("UNLOCK TABLES", stop));
+    return readers;
+  }
+
   std::string Quote(std::string_view name) const override { return QuoteName(name); }
   std::string Literal(std::string_view text) const override {
     std::string literal = "'";
@@ -94,6 +131,24 @@ class MysqlSystem final : public tables::System {
 
   Result<TableName> ParseName(std::string_view text) const override {
     return ParseTableName(text, settings_.database.text);
+  }
+
+  Result<std::vector<FoundTable>> TablesOf(Link& link, const std::string& schema) const override {
+    const std::string of = schema.empty() ? settings_.database.text : schema;
+    const Answer answer = TRY(link.Run(fmt::format(
+        "SELECT table_name, table_type LIKE '%VIEW', table_rows, data_length FROM "
+        "information_schema.tables WHERE table_schema = {} AND left(table_name, 7) <> '_sluice' "
+        "ORDER BY table_name",
+        Literal(of))));
+    std::vector<FoundTable> tables;
+    for (const auto& row : answer.rows) {
+      FoundTable table{.schema = of, .name = *row[0], .kind = row[1] == "1" ? "view" : "table"};
+      table.written = WriteTableName({of, table.name}, settings_.database.text);
+      if (row[2]) table.rows = std::stoll(*row[2]);
+      if (row[3]) table.bytes = std::stoull(*row[3]);
+      tables.push_back(std::move(table));
+    }
+    return tables;
   }
 
   Result<std::vector<TableColumn>> ColumnsOf(Link& link, const std::string& from,
@@ -133,6 +188,18 @@ class MysqlSystem final : public tables::System {
 
   bool IsOrdered(const TableColumn& column) const override {
     return mysql::IsOrdered(ReadType(column.shown));
+  }
+  std::optional<ComparedAs> ToCompare(const TableColumn& column) const override {
+    const std::string name = ReadType(column.shown).name;
+    const auto among = [&](std::initializer_list<std::string_view> names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    if (among({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"}) &&
+        column.type != "VARCHAR")
+      return ComparedAs::kNumber;
+    if (among({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}))
+      return ComparedAs::kText;
+    return std::nullopt;
   }
   std::string PositionOf(const TableColumn& column) const override {
     const std::string name = Quote(column.name);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "connector/postgres/connection.h"
+#include "connector/postgres/discover.h"
 #include "connector/postgres/sink.h"
 #include "connector/postgres/source.h"
 
@@ -50,6 +51,13 @@ Connector PostgresConnector() {
                          : std::string("postgres:");
   };
   connector.probe = Probe;
+  connector.discover = [](const Node& node, const std::string& schema,
+                          const ConnectorContext& context) -> Result<std::vector<FoundTable>> {
+    const postgres::Settings settings = TRY(postgres::ReadSettings(&node));
+    const Secret password = TRY(OpenSecret(context, settings.password));
+    const auto connection = TRY(postgres::Connect(settings, password, {}, context.egress));
+    return postgres::FindTables(*connection, schema, settings.schema);
+  };
   return connector;
 }
 

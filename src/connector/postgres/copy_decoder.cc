@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/decimal_slot.h"
 #include "connector/postgres/bytes.h"
 #include "connector/postgres/numeric.h"
 
@@ -174,19 +175,7 @@ class CopyDecoder final : public Decoder {
       Fault(placed, FaultOf(fault), "does not fit " + placed.column.read.type, "double");
       return true;
     }
-    switch (slot.type) {
-      case Physical::kDecimal16:
-        static_cast<int16_t*>(slot.values)[row] = static_cast<int16_t>(value);
-        break;
-      case Physical::kDecimal32:
-        static_cast<int32_t*>(slot.values)[row] = static_cast<int32_t>(value);
-        break;
-      case Physical::kDecimal64:
-        static_cast<int64_t*>(slot.values)[row] = static_cast<int64_t>(value);
-        break;
-      default:
-        static_cast<Int128*>(slot.values)[row] = value;
-    }
+    PutDecimal(slot, row, value);
     return true;
   }
 

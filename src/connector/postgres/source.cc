@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -18,7 +19,9 @@ namespace sluice::postgres {
 namespace {
 
 constexpr uint64_t kGuessedRowBytes = 100;
-constexpr int64_t kBlocksPerPiece = 4096;  // pages of 8 KiB in a snapshot
+// Pages of 8 KiB in a piece of a snapshot.
+constexpr int64_t kLeastPages = 512, kMostPages = 4096;
+constexpr int64_t kPiecesPerReader = 4;
 
 class PostgresSource final : public Source {
  public:
@@ -30,6 +33,7 @@ class PostgresSource final : public Source {
     SourceShape shape{.replay = Replay::kSameKeys};
     for (const DecodedColumn& column : columns_)
       shape.schema.push_back({column.name, column.read.type, false, ""});
+    shape.pushdown = Compared();
     shape.describe = fmt::format("{} of PostgreSQL {}{}", Named(), settings_.Shown(), Manner());
     return shape;
   }
@@ -39,12 +43,8 @@ class PostgresSource final : public Source {
     if (stop.stop_requested()) return CancelledError();
     TRY(Learn(stop));
     if (!walk_.empty()) return FreezeWalk(from, limits, std::move(stop));
-    Cut cut{.partition = Named(), .from = {}, .to = "end", .identity = {}};
-    if (!request_.config.interval.empty()) {
-      cut.from = FormatInstant(request_.interval->first);
-      cut.to = FormatInstant(request_.interval->second);
-      cut.identity = Identity(cut);
-    }
+    Cut cut = WholeCut(request_);
+    if (!request_.config.interval.empty()) cut.identity = Identity(cut);
     return std::optional<Range>(Range{.cuts = {cut}, .final = true});
   }
 
@@ -66,11 +66,17 @@ class PostgresSource final : public Source {
                   .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
                   .connect = {}};
     plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
-    const bool whole = walk_.empty() && request_.config.interval.empty();
-    for (const Cut& cut : range.cuts) {
-      for (std::string& piece : TRY(Pieces(cut, stop))) plan.pieces.push_back(std::move(piece));
+    // A condition may have an index, which pages have not.
+    if (IsWhole(range) && request_.condition.empty())
+      plan.pieces = TRY(PagePieces(range.cuts[0], stop));
+    if (!plan.pieces.empty()) {
+      TRY(ShareSnapshot(plan, stop));
+    } else {
+      for (const Cut& cut : range.cuts) {
+        for (std::string& piece : TRY(Pieces(cut))) plan.pieces.push_back(std::move(piece));
+      }
     }
-    if (whole && plan.pieces.size() > 1) TRY(ShareSnapshot(plan, stop));
+    for (std::string& piece : plan.pieces) piece = BothConditions(piece, request_.condition);
     Opened opened;
     opened.scan = MakeCopyScan(std::move(plan));
     return opened;
@@ -82,16 +88,12 @@ class PostgresSource final : public Source {
     return Connect(settings_, password, std::move(stop), context_.egress);
   }
 
-  std::string Named() const {
-    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text)
-                                         : request_.config.table.text;
-  }
+  std::string Named() const { return NameOf(request_); }
   std::string Identity(const Cut& cut) const {
     return fmt::format("{}:{} {}..{}", settings_.Shown(), Named(), cut.from, cut.to);
   }
-  const Mark& Place() const {
-    return request_.config.table.empty() ? request_.config.query.mark : request_.config.table.mark;
-  }
+  const Mark& Place() const { return PlaceOf(request_); }
+  ReadFrom From() const { return {Named(), settings_.Shown()}; }
 
   // Connects and asks what the table is, once.
   Status Learn(const std::stop_token& stop) {
@@ -114,9 +116,7 @@ class PostgresSource final : public Source {
   Status FindRelation() {
     const ExtractConfig& config = request_.config;
     if (!config.query.empty()) {
-      std::string_view query = Trim(config.query.text);
-      while (EndsWith(query, ";")) query = Trim(query.substr(0, query.size() - 1));
-      relation_ = "(" + WithValues(std::string(query), request_.bound) + "\n) AS _query";
+      relation_ = "(" + WithValues(QueryOf(request_), request_.bound) + "\n) AS _query";
       return Ok();
     }
     auto table = ParseTableName(config.table.text, settings_.schema);
@@ -136,12 +136,7 @@ class PostgresSource final : public Source {
   Error NoColumn(const Mark& mark, std::string_view key, const std::string& name) const {
     std::vector<std::string> names;
     for (const TypedColumn& column : table_columns_) names.push_back(column.name);
-    const auto nearest = Nearest(name, names);
-    return ConfigError(mark,
-                       fmt::format("{}{} of {} has no column '{}'; {}it has: {}", key, Named(),
-                                   settings_.Shown(), EscapeControl(name),
-                                   nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
-                                   Join(names, ", ")));
+    return sluice::NoColumn(mark, key, From(), name, names);
   }
 
   // All of the table's columns, or those that `columns` declares; a declared type is cast by the
@@ -164,20 +159,9 @@ class PostgresSource final : public Source {
     if (columns_.empty())
       return ConfigError(Place(),
                          fmt::format("{} of {} has no columns", Named(), settings_.Shown()));
-    return RefuseTwins();
-  }
-
-  Status RefuseTwins() const {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        if (ToLower(columns_[i].name) != ToLower(columns_[j].name)) continue;
-        return ConfigError(
-            Place(), fmt::format("{} of {} has two columns '{}' and '{}', which are "
-                                 "one name here; rename one in a query",
-                                 Named(), settings_.Shown(), columns_[j].name, columns_[i].name));
-      }
-    }
-    return Ok();
+    std::vector<std::string> names;
+    for (const DecodedColumn& column : columns_) names.push_back(column.name);
+    return RefuseTwins(Place(), From(), names);
   }
 
   Error Unmapped(const TypedColumn& column) const {
@@ -196,8 +180,7 @@ class PostgresSource final : public Source {
     if (!config.interval.empty()) return CheckInterval();
     if (config.table.empty() || config.consistency == "snapshot") {
       if (config.consistency == "keys") {
-        return ConfigError(config.query.mark,
-                           "'consistency: keys' needs a table with a primary key, not a query");
+        return KeysOfAQuery(request_);
       }
       return Ok();
     }
@@ -210,11 +193,7 @@ class PostgresSource final : public Source {
     for (const auto& row : keys.rows) TRY(AddToWalk(*row[0]));
     walk_.starts_over = true;
     if (!walk_.empty() || config.consistency.empty()) return Ok();
-    return ConfigError(
-        config.table.mark,
-        fmt::format("'consistency: keys' needs a primary key, and {} of {} has none; "
-                    "use consistency: snapshot",
-                    Named(), settings_.Shown()));
+    return NoKeys(request_, settings_.Shown());
   }
 
   Status AddToWalk(const std::string& name) {
@@ -355,8 +334,30 @@ class PostgresSource final : public Source {
     return Ok();
   }
 
+  // Columns that come as they are, of types whose values compare here as in DuckDB.
+  Pushdown Compared() const {
+    Pushdown pushdown{.columns = {}, .literal = QuoteLiteral};
+    for (const DecodedColumn& column : columns_) {
+      if (column.read.fetch != Fetch::kPlain || !column.read.cast.empty()) continue;
+      const auto as = ToCompare(FindTyped(column.name)->type, column.read.wire);
+      if (as) pushdown.columns[ToLower(column.name)] = {QuoteIdentifier(column.name), *as};
+    }
+    return pushdown;
+  }
+
+  // The range is the whole table: a snapshot, or keys from the first to the last.
+  bool IsWhole(const Range& range) const {
+    if (request_.config.table.empty() || range.cuts.size() != 1) return false;
+    if (walk_.empty()) return request_.config.interval.empty();
+    return walk_.starts_over && range.final && range.cuts[0].from.empty();
+  }
+
+  Result<std::string> UpTo(const Cut& cut) const {
+    return walk_.Columns() + " <= " + walk_.Tuple(TRY(ReadPosition(cut.to)));
+  }
+
   // The conditions that together are the cut.
-  Result<std::vector<std::string>> Pieces(const Cut& cut, const std::stop_token& stop) {
+  Result<std::vector<std::string>> Pieces(const Cut& cut) const {
     if (!request_.config.interval.empty()) {
       const std::string name = QuoteIdentifier(FindTyped(request_.config.interval.text)->name);
       const bool zoned = FindTyped(request_.config.interval.text)->type.name == "timestamptz";
@@ -368,30 +369,33 @@ class PostgresSource final : public Source {
                                                   at(request_.interval->first),
                                                   at(request_.interval->second))};
     }
-    if (walk_.empty()) return SnapshotPieces(stop);
-    const std::string upper = walk_.Columns() + " <= " + walk_.Tuple(TRY(ReadPosition(cut.to)));
+    if (walk_.empty()) return std::vector<std::string>{""};
     auto pieces = request_.config.incremental ? std::vector<std::string>()
                                               : SplitKeys(walk_, cut, settings_.readers);
     if (!pieces.empty()) return pieces;
-    return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + upper};
+    return std::vector<std::string>{TRY(Again(cut.from)) + " AND " + TRY(UpTo(cut))};
   }
 
-  // Pages of a plain table; everything else is read by one.
-  Result<std::vector<std::string>> SnapshotPieces(const std::stop_token& stop) {
+  // Pages of a plain table, which need one snapshot; none: it is no such table or not worth it. In
+  // the order of its pages a table is read at half the cost of that of its keys.
+  Result<std::vector<std::string>> PagePieces(const Cut& cut, const std::stop_token& stop) {
     std::vector<std::string> pieces;
-    if (request_.config.table.empty() || settings_.readers < 2 || connection_->version() < 140000)
-      return std::vector<std::string>{""};
+    if (settings_.readers < 2 || connection_->version() < 140000) return pieces;
     const int64_t pages = TRY(QueryNumber(
         *connection_,
         "SELECT pg_relation_size(c.oid) / 8192 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a "
         "ON a.oid = c.relam WHERE c.oid = to_regclass($1) AND c.relkind = 'r' AND a.amname = "
         "'heap'",
         {relation_}, stop));
-    if (pages <= kBlocksPerPiece) return std::vector<std::string>{""};
-    for (int64_t page = 0; page < pages; page += kBlocksPerPiece) {
+    const int64_t size =
+        std::clamp(pages / (settings_.readers * kPiecesPerReader), kLeastPages, kMostPages);
+    if (pages <= size) return pieces;
+    const std::string also = walk_.empty() ? "" : " AND " + TRY(UpTo(cut));
+    for (int64_t page = 0; page < pages; page += size) {
       pieces.push_back(fmt::format("ctid >= '({},0)'::tid", page));
-      if (page + kBlocksPerPiece < pages)
-        pieces.back() += fmt::format(" AND ctid < '({},0)'::tid", page + kBlocksPerPiece);
+      if (page + size < pages)
+        pieces.back() += fmt::format(" AND ctid < '({},0)'::tid", page + size);
+      pieces.back() += also;
     }
     return pieces;
   }
@@ -407,8 +411,10 @@ class PostgresSource final : public Source {
     plan.connect = [this, holder,
                     snapshot](std::stop_token token) -> Result<std::unique_ptr<Connection>> {
       auto connection = TRY(Fresh(token));
+      // A condition on the key would tempt the server away from the pages.
       TRY(connection->Run(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET "
-                                      "TRANSACTION SNAPSHOT {}",
+                                      "TRANSACTION SNAPSHOT {}; SET LOCAL enable_indexscan = off; "
+                                      "SET LOCAL enable_bitmapscan = off",
                                       QuoteLiteral(snapshot)),
                           {}, token));
       return connection;

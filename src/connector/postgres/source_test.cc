@@ -116,6 +116,26 @@ TEST_F(SourceTest, ASnapshotIsOneMoment) {
   EXPECT_EQ(rows->rows[0][0].text, "60000");
 }
 
+// Keys from the first to the last are read by pages, at one moment, and no further than the freeze.
+TEST_F(SourceTest, AllKeysAreOneMoment) {
+  Rows(
+      "CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT i, repeat('x', 1000) "
+      "FROM generate_series(1, 60000) i");
+  auto source = Table("t");
+  auto range = source->Freeze({}, {}, {});
+  Rows("INSERT INTO t VALUES (60001, 'late')");
+  auto opened = source->Open(**range, *probe_.session, {});
+  ASSERT_TRUE(opened.ok());
+  Rows("DELETE FROM t WHERE id % 2 = 0");
+  const int64_t number = probe_.database->scans().Add(opened->scan);
+  auto rows = probe_.session->Query(
+      fmt::format("SELECT count(DISTINCT id), max(id) FROM sluice_scan({})", number));
+  probe_.database->scans().Remove(number);
+  ASSERT_TRUE(rows.ok()) << Format(rows.error());
+  EXPECT_EQ(rows->rows[0][0].text, "60000");
+  EXPECT_EQ(rows->rows[0][1].text, "60000");
+}
+
 TEST_F(SourceTest, CountingNeedsNoColumns) {
   Rows("CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5000)");
   auto source = Table("t");

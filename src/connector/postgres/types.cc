@@ -273,4 +273,26 @@ Result<std::vector<TypedColumn>> ColumnsOf(Connection& connection, const std::st
   return columns;
 }
 
+std::optional<ComparedAs> ToCompare(const Type& type, Wire wire) {
+  switch (wire) {
+    case Wire::kInt2:
+    case Wire::kInt4:
+    case Wire::kInt8:
+    case Wire::kFloat8:
+    case Wire::kNumeric:
+      return ComparedAs::kNumber;
+    case Wire::kBool:
+      return ComparedAs::kBoolean;
+    case Wire::kDate:
+      return ComparedAs::kDate;
+    case Wire::kTimestamp:
+      return type.name == "timestamptz" ? ComparedAs::kTimestampZone : ComparedAs::kTimestamp;
+    case Wire::kBytes:
+      if (type.name == "text" || type.name == "varchar") return ComparedAs::kText;
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace sluice::postgres

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connector/postgres/connection.h"
+#include "connector/pushdown.h"
 #include "data/schema.h"
 
 namespace sluice::postgres {
@@ -56,6 +57,8 @@ struct ReadAs {
   std::string cast;  // the server's type that it is cast to first; empty: none
 };
 std::optional<ReadAs> ToRead(const Type& type);
+// How the server compares values of a type that come as `wire`, where DuckDB does the same.
+std::optional<ComparedAs> ToCompare(const Type& type, Wire wire);
 
 enum class Path : uint8_t { kDirect, kList, kThroughText };
 

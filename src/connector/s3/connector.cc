@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "connector/file/listing.h"
 #include "connector/file/sink.h"
 #include "connector/file/source.h"
 #include "connector/s3/bucket.h"
@@ -22,6 +23,27 @@ Result<std::string> Probe(const Node& node, const ConnectorContext& context) {
   return fmt::format("{}, {}{} object{}, {}", settings.Shown(),
                      page.next.empty() ? "" : "more than ", page.objects.size(),
                      page.objects.size() == 1 ? "" : "s", FormatBytes(bytes));
+}
+
+// The objects of the first page whose format their ending tells.
+Result<std::vector<FoundTable>> Discover(const Node& node, const std::string& schema,
+                                         const ConnectorContext& context) {
+  if (!schema.empty()) return ConfigError({}, "a bucket has no schemas; leave --schema out");
+  const s3::Settings settings = TRY(s3::ReadSettings(&node));
+  const auto bucket = TRY(s3::Bucket::Open(settings, context));
+  std::vector<FoundTable> files;
+  for (const s3::Object& object : TRY(bucket->Peek({})).objects) {
+    const bool hidden =
+        StartsWith(object.key, ".") || object.key.find("/.") != std::string::npos;  // ours, too
+    if (hidden) continue;
+    const auto format = FormatOf("auto", {{.partition = object.key}}, {});
+    if (!format.ok()) continue;
+    FoundTable file{.schema = {}, .name = object.key, .kind = std::string(NameOf(*format))};
+    file.written = object.key;
+    file.bytes = object.size;
+    files.push_back(std::move(file));
+  }
+  return files;
 }
 
 Result<std::unique_ptr<Sink>> MakeSink(const Node* connection, const std::vector<Load>& loads,
@@ -67,6 +89,7 @@ Connector S3Connector() {
                          : std::string("s3:");
   };
   connector.probe = Probe;
+  connector.discover = Discover;
   return connector;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "connector/connection_keys.h"
 
 namespace sluice::s3 {
 namespace {
@@ -73,10 +74,6 @@ Status CheckCredentials(const Settings& settings, const Where& at) {
 }
 
 Status CheckNumbers(const Settings& settings, const Where& at) {
-  if (settings.readers < 1 || settings.readers > 64) {
-    return ConfigError(at("readers"), fmt::format("readers: {} is out of range; valid: 1 to 64",
-                                                  settings.readers));
-  }
   if (settings.attempts < 1 || settings.attempts > 20) {
     return ConfigError(at("attempts"), fmt::format("attempts: {} is out of range; valid: 1 to 20",
                                                    settings.attempts));
@@ -130,13 +127,8 @@ Result<Settings> ReadSettings(const Node* connection) {
                        "s3 needs a connection: { type: s3, bucket: lake, region: eu-central-1, "
                        "access_key: AKIA…, secret_key: secret:lake }");
   }
-  Node rest = *connection;
-  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.key.scalar == "type"; });
-  Settings settings = TRY(SettingsSpec().Bind(rest));
-  const Where at = [&](std::string_view key) -> const Mark& {
-    const Node* node = connection->Find(key);
-    return node == nullptr ? connection->mark : node->mark;
-  };
+  Settings settings = TRY(SettingsSpec().Bind(WithoutType(*connection)));
+  const Where at = [&](std::string_view key) -> const Mark& { return PlaceOf(*connection, key); };
   if (!IsBucket(settings.bucket.text)) {
     return ConfigError(at("bucket"),
                        fmt::format("'{}' is no name of a bucket: 3 to 63 letters, digits, '-' and "
@@ -148,6 +140,7 @@ Result<Settings> ReadSettings(const Node* connection) {
                                                  EscapeControl(settings.region)));
   TRY(CheckEndpoint(settings, at));
   TRY(CheckCredentials(settings, at));
+  TRY(CheckReaders(*connection, settings.readers));
   TRY(CheckNumbers(settings, at));
   return settings;
 }

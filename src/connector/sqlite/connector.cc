@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "connector/sqlite/settings.h"
 #include "connector/sqlite/system.h"
+#include "connector/tables/discover.h"
 #include "connector/tables/sink.h"
 #include "connector/tables/source.h"
 
@@ -70,6 +71,10 @@ Connector SqliteConnector() {
     return "sqlite:" + (settings.ok() ? FullPath(folder, settings->path) : std::string());
   };
   connector.probe = Probe;
+  connector.discover = [](const Node& node, const std::string& schema,
+                          const ConnectorContext& context) -> Result<std::vector<FoundTable>> {
+    return tables::FindTables(*TRY(SystemOf(&node, context)), schema);
+  };
   return connector;
 }
 

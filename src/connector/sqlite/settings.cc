@@ -1,6 +1,8 @@
 // See settings.h.
 #include "connector/sqlite/settings.h"
 
+#include "connector/connection_keys.h"
+
 namespace sluice::sqlite {
 
 Spec<Settings> SettingsSpec() {
@@ -14,9 +16,7 @@ Spec<Settings> SettingsSpec() {
 Result<Settings> ReadSettings(const Node* connection) {
   if (connection == nullptr)
     return ConfigError({}, "sqlite needs a connection: { type: sqlite, path: shop.db }");
-  Node rest = *connection;
-  std::erase_if(rest.map, [](const Node::Entry& entry) { return entry.key.scalar == "type"; });
-  Settings settings = TRY(SettingsSpec().Bind(rest));
+  Settings settings = TRY(SettingsSpec().Bind(WithoutType(*connection)));
   if (settings.path.empty() || settings.path == ":memory:")
     return ConfigError(connection->mark,
                        "the 'path' of a sqlite connection is no file; name a file");

@@ -99,6 +99,23 @@ class SqliteSystem final : public tables::System {
                                        EscapeControl(text), EscapeControl(name.name)));
   }
 
+  Result<std::vector<FoundTable>> TablesOf(Link& link, const std::string& schema) const override {
+    std::vector<FoundTable> tables;
+    if (!schema.empty() && ToLower(schema) != "main") return tables;
+    const Answer answer = TRY(link.Run(
+        "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND substr(name, 1, "
+        "7) NOT IN ('_sluice', 'sqlite_') ORDER BY name"));
+    for (const auto& row : answer.rows) {
+      FoundTable table{.schema = "main", .name = *row[0], .kind = *row[1]};
+      table.written = WriteTableName({"main", table.name}, "main");
+      const Answer keys = TRY(link.Run(fmt::format(
+          "SELECT name FROM pragma_table_info({}) WHERE pk > 0 ORDER BY pk", Literal(table.name))));
+      for (const auto& key : keys.rows) table.key.push_back(key[0].value_or(""));
+      tables.push_back(std::move(table));
+    }
+    return tables;
+  }
+
   Result<std::vector<TableColumn>> ColumnsOf(Link& link, const std::string& from,
                                              std::stop_token stop) const override {
     auto& database = static_cast<Database&>(link);  // of Connect
@@ -132,6 +149,11 @@ class SqliteSystem final : public tables::System {
     return names;
   }
 
+  // A cell of any type may lie in any column; whole numbers are made in one of that affinity.
+  std::optional<ComparedAs> ToCompare(const TableColumn& column) const override {
+    if (column.type == "BIGINT" && !column.guessed) return ComparedAs::kNumber;
+    return std::nullopt;
+  }
   std::string PositionOf(const TableColumn& column) const override {
     return fmt::format("quote({})", Quote(column.name));
   }

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/decimal_slot.h"
 #include "connector/tables/decimal.h"
 #include "format/json_value.h"
 
@@ -148,19 +149,7 @@ bool PutDecimal(ColumnSlot& slot, uint64_t row, const Cell& cell, DecimalShape s
   const std::string text = cell.kind == CellKind::kText ? std::string() : ShownText(cell);
   if (!ReadDecimalText(cell.kind == CellKind::kText ? cell.bytes : text, shape, &value))
     return false;
-  switch (slot.type) {
-    case Physical::kDecimal16:
-      static_cast<int16_t*>(slot.values)[row] = static_cast<int16_t>(value);
-      break;
-    case Physical::kDecimal32:
-      static_cast<int32_t*>(slot.values)[row] = static_cast<int32_t>(value);
-      break;
-    case Physical::kDecimal64:
-      static_cast<int64_t*>(slot.values)[row] = static_cast<int64_t>(value);
-      break;
-    default:
-      static_cast<Int128*>(slot.values)[row] = value;
-  }
+  sluice::PutDecimal(slot, row, value);
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "connector/declared_type.h"
 #include "connector/pieces.h"
@@ -79,6 +80,28 @@ class TablePieces final : public PieceReader {
   const std::string from_;
 };
 
+// The connections that readers take: those of one moment, or new ones.
+class Shared {  // any thread
+ public:
+  explicit Shared(std::vector<std::unique_ptr<Link>> links)
+      : of_one_moment_(!links.empty()), links_(std::move(links)) {}
+
+  Result<std::unique_ptr<Link>> Take(const System& system, std::stop_token stop) {
+    if (!of_one_moment_) return system.Connect(Use::kRead, std::move(stop));
+    MutexLock lock(mutex_);
+    if (links_.empty())
+      return TransientError(fmt::format("{}: a reader of the snapshot was lost", system.Shown()));
+    auto link = std::move(links_.back());
+    links_.pop_back();
+    return link;
+  }
+
+ private:
+  const bool of_one_moment_;
+  Mutex mutex_;
+  std::vector<std::unique_ptr<Link>> links_ GUARDED_BY(mutex_);
+};
+
 class TableSource final : public Source {
  public:
   TableSource(std::shared_ptr<const System> system, ExtractRequest request)
@@ -90,6 +113,7 @@ class TableSource final : public Source {
     for (const ReadColumn& column : columns_)
       shape.schema.push_back({column.name, column.type, false, ""});
     shape.guessed = guessed_;
+    shape.pushdown = Compared();
     shape.describe = fmt::format("{} of {}{}", Named(), system_->Shown(), Manner());
     return shape;
   }
@@ -99,11 +123,9 @@ class TableSource final : public Source {
     if (stop.stop_requested()) return CancelledError();
     TRY(Learn(stop));
     if (!walk_.empty()) return FreezeWalk(from, limits, std::move(stop));
-    Cut cut{.partition = Named(), .from = {}, .to = "end", .identity = {}};
+    Cut cut = WholeCut(request_);
     if (!request_.config.interval.empty()) {
       TRY(RefuseUnknownTimes(stop));
-      cut.from = FormatInstant(request_.interval->first);
-      cut.to = FormatInstant(request_.interval->second);
       cut.identity = Identity(cut);
     }
     return std::optional<Range>(Range{.cuts = {cut}, .final = true});
@@ -120,9 +142,12 @@ class TableSource final : public Source {
   Result<Opened> Open(const Range& range, sql::Session&, std::stop_token stop) override {
     TRY(Learn(stop));
     Pieces plan{.table = Named(), .pieces = {}, .readers = system_->readers(), .connect = {}};
+    std::vector<std::unique_ptr<Link>> links = TRY(ShareMoment(plan.pieces, stop));
     for (const Cut& cut : range.cuts) {
+      if (!links.empty()) break;
       for (std::string& piece : TRY(PiecesOf(cut))) plan.pieces.push_back(std::move(piece));
     }
+    for (std::string& piece : plan.pieces) piece = BothConditions(piece, request_.condition);
     auto scan = std::make_shared<sql::Scan>();
     std::vector<std::string> fetches;
     for (const ReadColumn& column : columns_) {
@@ -130,10 +155,11 @@ class TableSource final : public Source {
       fetches.push_back(column.fetch);
     }
     scan->physical = PhysicalOfCells;
-    plan.connect = [system = system_, fetches, from = relation_](
+    plan.connect = [system = system_, fetches, from = relation_,
+                    moment = std::make_shared<Shared>(std::move(links))](
                        std::stop_token token) -> Result<std::unique_ptr<PieceReader>> {
       return std::unique_ptr<PieceReader>(std::make_unique<TablePieces>(
-          TRY(system->Connect(Use::kRead, std::move(token))), fetches, from));
+          TRY(moment->Take(*system, std::move(token))), fetches, from));
     };
     auto feed = std::make_unique<PieceFeed>(std::move(plan));
     PieceFeed* const owned = feed.get();  // the scan outlives its decoders
@@ -151,16 +177,26 @@ class TableSource final : public Source {
   }
 
  private:
-  std::string Named() const {
-    return request_.config.table.empty() ? "query " + Fingerprint(request_.config.query.text)
-                                         : request_.config.table.text;
+  // Columns that come as they are, of types whose values compare here as in DuckDB.
+  Pushdown Compared() const {
+    Pushdown pushdown{.columns = {}, .literal = [system = system_](std::string_view text) {
+                        return system->Literal(text);
+                      }};
+    for (const ReadColumn& read : columns_) {
+      const TableColumn& column = *FindColumn(read.name);
+      const auto as = system_->ToCompare(column);
+      if (as && read.type == column.type)
+        pushdown.columns[ToLower(read.name)] = {system_->Quote(read.name), *as};
+    }
+    return pushdown;
   }
+
+  std::string Named() const { return NameOf(request_); }
   std::string Identity(const Cut& cut) const {
     return fmt::format("{}:{} {}..{}", system_->Origin(), Named(), cut.from, cut.to);
   }
-  const Mark& Place() const {
-    return request_.config.table.empty() ? request_.config.query.mark : request_.config.table.mark;
-  }
+  const Mark& Place() const { return PlaceOf(request_); }
+  ReadFrom From() const { return {Named(), system_->Shown()}; }
 
   // Connects and asks what the table is, once.
   Status Learn(const std::stop_token& stop) {
@@ -187,9 +223,7 @@ class TableSource final : public Source {
   Status FindRelation() {
     const ExtractConfig& config = request_.config;
     if (!config.query.empty()) {
-      std::string_view query = Trim(config.query.text);
-      while (EndsWith(query, ";")) query = Trim(query.substr(0, query.size() - 1));
-      relation_ = "(" + system_->WithValues(std::string(query), request_.bound) + "\n) AS _query";
+      relation_ = "(" + system_->WithValues(QueryOf(request_), request_.bound) + "\n) AS _query";
       return Ok();
     }
     auto table = system_->ParseName(config.table.text);
@@ -209,12 +243,7 @@ class TableSource final : public Source {
   Error NoColumn(const Mark& mark, std::string_view key, const std::string& name) const {
     std::vector<std::string> names;
     for (const TableColumn& column : all_) names.push_back(column.name);
-    const auto nearest = Nearest(name, names);
-    return ConfigError(mark,
-                       fmt::format("{}{} of {} has no column '{}'; {}it has: {}", key, Named(),
-                                   system_->Shown(), EscapeControl(name),
-                                   nearest ? fmt::format("did you mean '{}'? ", *nearest) : "",
-                                   Join(names, ", ")));
+    return sluice::NoColumn(mark, key, From(), name, names);
   }
 
   // All of the table's columns, or those that `columns` declares.
@@ -239,7 +268,9 @@ class TableSource final : public Source {
     if (columns_.empty())
       return ConfigError(Place(),
                          fmt::format("{} of {} has no columns", Named(), system_->Shown()));
-    return RefuseTwins();
+    std::vector<std::string> names;
+    for (const ReadColumn& column : columns_) names.push_back(column.name);
+    return RefuseTwins(Place(), From(), names);
   }
 
   Status AddColumn(const TableColumn& column) {
@@ -261,43 +292,57 @@ class TableSource final : public Source {
     return Ok();
   }
 
-  Status RefuseTwins() const {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        if (ToLower(columns_[i].name) != ToLower(columns_[j].name)) continue;
-        return ConfigError(
-            Place(), fmt::format("{} of {} has two columns '{}' and '{}', which are one name here; "
-                                 "rename one in a query",
-                                 Named(), system_->Shown(), columns_[j].name, columns_[i].name));
-      }
-    }
-    return Ok();
-  }
-
   Status ChooseWalk(const std::stop_token& stop) {
     walk_ = Walk(*system_);
     const ExtractConfig& config = request_.config;
     if (config.incremental) return WalkByCursor();
     if (!config.interval.empty()) return CheckInterval();
-    if (config.table.empty() || config.consistency == "snapshot") {
-      if (config.consistency == "keys") {
-        return ConfigError(config.query.mark,
-                           "'consistency: keys' needs a table with a primary key, not a query");
-      }
-      return Ok();
-    }
+    if (config.table.empty() && config.consistency == "keys") return KeysOfAQuery(request_);
+    if (config.table.empty()) return Ok();
+    if (config.consistency == "snapshot") return ChooseReaders(stop);
+    TRY(AddKeyTo(walk_, stop));
+    walk_.starts_over = true;
+    if (!walk_.empty() || config.consistency.empty()) return Ok();
+    return NoKeys(request_, system_->Shown());
+  }
+
+  Status AddKeyTo(Walk& walk, const std::stop_token& stop) {
     for (const std::string& name : TRY(system_->KeyOf(*link_, table_, stop))) {
       const TableColumn* column = FindColumn(name);
       if (column == nullptr) return InternalError("a primary key of an unknown column");
-      walk_.columns.push_back(*column);
+      walk.columns.push_back(*column);
     }
-    walk_.starts_over = true;
-    if (!walk_.empty() || config.consistency.empty()) return Ok();
-    return ConfigError(
-        config.table.mark,
-        fmt::format("'consistency: keys' needs a primary key, and {} of {} has none; use "
-                    "consistency: snapshot",
-                    Named(), system_->Shown()));
+    return Ok();
+  }
+
+  // Of a snapshot: several, where a key parts the rows and the system shares a moment.
+  Status ChooseReaders(const std::stop_token& stop) {
+    parts_ = Walk(*system_);
+    why_alone_.clear();
+    if (system_->readers() < 2) return Ok();
+    TRY(AddKeyTo(parts_, stop));
+    why_alone_ = parts_.IsOneNumber() ? TRY(system_->WhyAlone(*link_, table_, stop))
+                                      : "it has no primary key of one whole number";
+    return Ok();
+  }
+
+  // Connections that see all of the table at one moment, with what each may read; none: one reads.
+  Result<std::vector<std::unique_ptr<Link>>> ShareMoment(std::vector<std::string>& pieces,
+                                                         const std::stop_token& stop) {
+    std::vector<std::unique_ptr<Link>> links;
+    if (parts_.empty() || !why_alone_.empty()) return links;
+    const Answer last =
+        TRY(link_->Run(fmt::format("SELECT {} FROM {} ORDER BY {} LIMIT 1", parts_.Texts(),
+                                   relation_, parts_.OrderBy(" DESC")),
+                       stop));
+    if (last.rows.empty()) return links;
+    const Cut all{.partition = Named(), .from = {}, .to = PositionText(last.rows[0])};
+    pieces = parts_.Split(all, system_->readers());
+    if (pieces.empty()) return links;
+    pieces.push_back(TRY(parts_.Beyond(all.to)));  // rows that have come since
+    links = TRY(system_->ShareMoment(system_->readers(), stop));
+    if (links.empty()) pieces.clear();
+    return links;
   }
 
   Status WalkByCursor() {
@@ -333,6 +378,10 @@ class TableSource final : public Source {
     if (request_.config.incremental) return ", what is new by " + walk_.columns[0].name;
     if (!request_.config.interval.empty())
       return ", the interval of " + request_.config.interval.text;
+    if (walk_.empty() && !parts_.empty() && why_alone_.empty())
+      return fmt::format(", consistency: snapshot, by {} readers", system_->readers());
+    if (walk_.empty() && !why_alone_.empty())
+      return fmt::format(", consistency: snapshot, by one reader: {}", why_alone_);
     return walk_.empty() ? ", consistency: snapshot"
                          : ", consistency: keys, by " + Join(walk_.Names(), ", ");
   }
@@ -465,6 +514,8 @@ class TableSource final : public Source {
   std::vector<ReadColumn> columns_;
   Schema guessed_;
   Walk walk_{*system_};
+  Walk parts_{*system_};   // of a snapshot: what parts its rows
+  std::string why_alone_;  // not empty: one reader reads the snapshot
 };
 
 }  // namespace

@@ -16,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "connector/discover.h"
 #include "connector/load.h"
+#include "connector/pushdown.h"
 #include "connector/table_name.h"
 #include "connector/tables/cells.h"
 #include "sql/database.h"
@@ -108,6 +110,15 @@ class System {
   // False: nothing is there yet, and nothing is made by looking.
   virtual bool Exists() const { return true; }
   virtual Result<std::unique_ptr<Link>> Connect(Use use, std::stop_token stop) const = 0;
+  // Why several connections cannot see the table at one moment; empty: they can.
+  virtual Result<std::string> WhyAlone(Link&, const TableName&, std::stop_token) const {
+    return std::string("the system has no shared snapshots");
+  }
+  // Connections that see one moment from here on; none: it could not be had now.
+  virtual Result<std::vector<std::unique_ptr<Link>>> ShareMoment(int64_t /*links*/,
+                                                                 std::stop_token) const {
+    return std::vector<std::unique_ptr<Link>>();
+  }
   virtual int64_t readers() const { return 1; }  // connections that read one range at a time
   virtual CellRules cell_rules() const { return {}; }
 
@@ -130,6 +141,8 @@ class System {
   virtual Result<TableName> ParseName(std::string_view text) const = 0;
   virtual Result<std::vector<TableColumn>> ColumnsOf(Link& link, const std::string& from,
                                                      std::stop_token stop) const = 0;
+  // The tables of a schema, without their columns; `schema` empty: all that a user would look for.
+  virtual Result<std::vector<FoundTable>> TablesOf(Link& link, const std::string& schema) const = 0;
   // How a column is read as DuckDB's `type`.
   virtual std::string FetchAs(const TableColumn& column, const std::string& type) const = 0;
   // The columns by which a table can be walked, each key once: those of its primary key.
@@ -137,6 +150,8 @@ class System {
                                                  std::stop_token stop) const = 0;
   // Whether > and ORDER BY mean the same for a column, so that it can be walked by.
   virtual bool IsOrdered(const TableColumn&) const { return true; }
+  // How values of a column compare, where that is as in DuckDB; nullopt: not at all.
+  virtual std::optional<ComparedAs> ToCompare(const TableColumn&) const { return std::nullopt; }
   virtual std::string PositionOf(const TableColumn& column) const = 0;  // SQL of its text
   virtual Result<std::string> FromPosition(const TableColumn& column,
                                            const std::string& text) const = 0;

@@ -62,12 +62,14 @@ Result<std::string> Walk::UpTo(const std::string& position) const {
   return text;
 }
 
+bool Walk::IsOneNumber() const {
+  return columns.size() == 1 && (columns[0].type == "BIGINT" || columns[0].type == "INTEGER" ||
+                                 columns[0].type == "UINTEGER" || columns[0].type == "UBIGINT");
+}
+
 std::vector<std::string> Walk::Split(const Cut& cut, int64_t readers) const {
-  const bool number =
-      columns.size() == 1 && (columns[0].type == "BIGINT" || columns[0].type == "INTEGER" ||
-                              columns[0].type == "UINTEGER" || columns[0].type == "UBIGINT");
-  return number ? SplitNumbers(system->Quote(columns[0].name), cut, readers)
-                : std::vector<std::string>();
+  return IsOneNumber() ? SplitNumbers(system->Quote(columns[0].name), cut, readers)
+                       : std::vector<std::string>();
 }
 
 }  // namespace sluice::tables

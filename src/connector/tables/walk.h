@@ -29,6 +29,7 @@ struct Walk {
   Result<std::string> UpTo(const std::string& position) const;
   // Conditions that together are a long range of one whole number, for readers to share; empty: it
   // is not worth it.
+  bool IsOneNumber() const;
   std::vector<std::string> Split(const Cut& cut, int64_t readers) const;
 
  private:

@@ -1,0 +1,5 @@
+REGIONS = {"DE": "EU", "FR": "EU", "US": "NA"}
+
+
+def enrich(row):
+    return {**row, "region": REGIONS.get(row["country"], "other")}
