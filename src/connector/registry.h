@@ -33,6 +33,11 @@ struct ConnectorContext {
 // keep the result no longer than that.
 Result<Secret> OpenSecret(const ConnectorContext& context, const Written& written);
 
+// A file and the name under which its sources and sinks attach it.
+struct DuckdbFile {
+  std::string path, alias;
+};
+
 struct Connector {
   std::string type;  // "duckdb", "file"
   std::string summary;
@@ -59,8 +64,8 @@ struct Connector {
       sink_key;
   // Reaches the other end, changes nothing, and says what is there: "3 tables, 1.2 GB".
   std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> probe;
-  // The DuckDB file behind the connection, for `sluice query`; none: it has none.
-  std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> duckdb_file;
+  // The DuckDB file behind the connection; none: it has none.
+  std::function<Result<DuckdbFile>(const Node& connection, const ConnectorContext&)> duckdb_file;
 };
 
 using Connectors = std::vector<Connector>;

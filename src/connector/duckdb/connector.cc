@@ -96,8 +96,9 @@ Connector DuckdbConnector() {
   };
   connector.probe = Probe;
   connector.duckdb_file = [](const Node& connection,
-                             const ConnectorContext& context) -> Result<std::string> {
-    return FullPath(context.folder, TRY(FileOf(&connection, context)).shown());
+                             const ConnectorContext& context) -> Result<DuckdbFile> {
+    const std::string path = FullPath(context.folder, TRY(FileOf(&connection, context)).shown());
+    return DuckdbFile{.path = path, .alias = duckdb::AliasOf(path)};
   };
   return connector;
 }
