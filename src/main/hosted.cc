@@ -29,18 +29,26 @@ class Handover {
     while (true) {
       session_ = TRY(ProjectSession::Open(invocation_));
       stop_ = session_->WatchSignals();
+      if (const auto done = TRY(AskFirst())) return *done;
       TRY(PassGate());
       auto code = command_.run(invocation_, *session_);
       const auto held = session_->HeldElsewhere();
       if (code.ok() || !held || code.error().kind == ErrorKind::kCancelled || as_they_come_)
         return code;
       session_->Close();
-      if (const auto done = TRY(Ask(*held, code.error()))) return *done;
+      const Asked asked = TRY(Ask(*held));
+      if (asked.code) return *asked.code;
+      if (!asked.held_by_us) Stranger();
       if (given_up_) return code;
     }
   }
 
  private:
+  struct Asked {
+    std::optional<int> code = {};  // it ran
+    bool held_by_us = false;       // a process of ours has the file
+  };
+
   Status PassGate() {
     const std::string folder = session_->HostsFolder();
     if (as_they_come_) session_->TakeFilesAsTheyCome();
@@ -52,29 +60,38 @@ class Handover {
     return Ok();
   }
 
-  // The exit code; nullopt: try again.
-  Result<std::optional<int>> Ask(const sql::FileIdentity& file, const Error& error) {
+  // Queries are many and small: opening DuckDB in vain would cost more than the answer.
+  Result<std::optional<int>> AskFirst() {
+    if (command_.kind != Hosted::Kind::kReads) return std::optional<int>();
+    if (server::SocketsIn(session_->HostsFolder()).empty()) return std::optional<int>();
+    for (const sql::FileIdentity& file : session_->DuckdbFiles()) {
+      Asked asked{.code = {}, .held_by_us = true};
+      while (!asked.code && asked.held_by_us) asked = TRY(Ask(file));
+      if (asked.code) return asked.code;
+    }
+    return std::optional<int>();
+  }
+
+  Result<Asked> Ask(const sql::FileIdentity& file) {
     const auto reply =
         TRY(server::Ask(session_->HostsFolder(), RequestFor(file), session_->console(), stop_));
-    if (const int* code = std::get_if<int>(&reply)) return std::optional(*code);
-    if (std::holds_alternative<server::Nobody>(reply)) {
-      Stranger();
-    } else if (const auto* lost = std::get_if<server::Lost>(&reply)) {
+    if (const int* code = std::get_if<int>(&reply)) return Asked{*code, true};
+    if (std::holds_alternative<server::Nobody>(reply)) return Asked{};
+    strangers_ = 0;
+    if (const auto* lost = std::get_if<server::Lost>(&reply)) {
       if (lost->said && command_.kind != Hosted::Kind::kRuns) {
         return TransientError(fmt::format(
             "process {} ended while it answered; what was printed is not all: ask again",
             lost->pid));
       }
       Say(fmt::format("process {} ended in the middle; going on here", lost->pid));
-      strangers_ = 0;
-    } else {
-      const auto& later = std::get<server::NotNow>(reply);
-      Say(fmt::format("waiting for process {}: {} ({})", later.pid, error.message, later.why));
-      strangers_ = 0;
+    } else if (const auto* later = std::get_if<server::NotNow>(&reply)) {
+      Say(fmt::format("waiting for process {}, which has a file open that is needed here: {}",
+                      later->pid, later->why));
       TRY(Wait());
     }
     if (stop_.stop_requested()) return CancelledError();
-    return std::optional<int>();
+    return Asked{{}, true};
   }
 
   // No process of ours says that it holds the file. It may have let it go at this moment, or

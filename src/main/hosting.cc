@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
+#include <chrono>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -22,9 +22,10 @@ constexpr int kRunsAtOnce = 4;  // of guests; the host's own are not counted
 // Readers give way: what they compute themselves takes what loads leave over.
 constexpr int kReaderNiceness = 10;
 
-int QueriesAtOnce() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
-}
+// Queries that are computed at once, and how long a slot rests after one: together they take about
+// a tenth of what a load could use. A long one is not paid for by those after it for ever.
+constexpr int kQueriesAtOnce = 2, kRestAfterQuery = 8;
+constexpr std::chrono::seconds kMostRest{5};
 
 // Paths that the guest's user typed start where he stands.
 Invocation AsTyped(const server::Request& request) {
@@ -62,7 +63,9 @@ Result<std::unique_ptr<Hosting>> Hosting::Start(const std::string& folder,
 }
 
 Hosting::Hosting(ProjectSession& session)
-    : session_(session), reading_(QueriesAtOnce()), writing_(kRunsAtOnce) {}
+    : session_(session),
+      reading_(kQueriesAtOnce, kRestAfterQuery, kMostRest),
+      writing_(kRunsAtOnce) {}
 
 void Hosting::Close(std::stop_token stop) {
   if (const size_t guests = host_->guests(); guests > 0 && !stop.stop_requested()) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/secret_store.h"
 #include "base/text.h"
+#include "connector/duckdb/connector.h"
 #include "main/console.h"
 #include "main/hosting.h"
 #include "pipeline/macros.h"
@@ -170,6 +171,19 @@ Status ProjectSession::Serve() {
 bool ProjectSession::Holds(const sql::FileIdentity& file) const {
   sql::Database* database = opened_;
   return database != nullptr && database->Holds(file);
+}
+
+std::vector<sql::FileIdentity> ProjectSession::DuckdbFiles() {
+  std::vector<sql::FileIdentity> files;
+  for (const auto& [name, connection] : project_.connections) {
+    const Connector* connector = Find(connectors_, connection.type);
+    if (connector == nullptr || !connector->duckdb_file) continue;
+    const auto file = DuckdbFileOf(connection.node, project_.folder);
+    if (!file.ok() || !files_->Exists(file->path)) continue;
+    const auto facts = files_->Facts(file->path);
+    if (facts.ok()) files.push_back({facts->device, facts->inode});
+  }
+  return files;
 }
 
 std::optional<sql::FileIdentity> ProjectSession::HeldElsewhere() const {

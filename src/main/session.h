@@ -12,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -79,6 +80,8 @@ class ProjectSession {
   void TakeFilesAsTheyCome() { as_they_come_ = true; }
   // Holds the passage until the files are open.
   void Pass(server::Passage passage) { passage_ = std::move(passage); }
+  // Those of the project's DuckDB files that exist; nothing is opened.
+  std::vector<sql::FileIdentity> DuckdbFiles();
   // The file that could not be opened because another process has it open.
   std::optional<sql::FileIdentity> HeldElsewhere() const;
   // The folder of sockets and the gate; empty where the project has no store yet.

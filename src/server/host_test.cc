@@ -278,6 +278,29 @@ TEST_F(HostTest, ManyAtOnce) {
   host->Close({});
 }
 
+TEST(Slots, RestInProportionAndNotForEver) {
+  using std::chrono::milliseconds;
+  const auto took = [](Slots& slots) {
+    const auto began = Slots::Steady::now();
+    { const auto hold = slots.Take({}); }
+    return Slots::Steady::now() - began;
+  };
+  Slots resting(1, 1'000'000, milliseconds(300));
+  (void)took(resting);
+  EXPECT_GE(took(resting), milliseconds(290));
+  std::stop_source stop;
+  stop.request_stop();
+  auto refused = resting.Take(stop.get_token());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kCancelled);
+  Slots proportional(1, 2, milliseconds(60'000));
+  {
+    const auto hold = proportional.Take({});
+    std::this_thread::sleep_for(milliseconds(50));  // it is had that long
+  }
+  EXPECT_GE(took(proportional), milliseconds(90));
+}
+
 TEST_F(HostTest, WriterAtTheGateWaitsForReadersAndNewOnesForHim) {
   auto reader = EnterToRead(folder_, {});
   ASSERT_TRUE(reader.ok());

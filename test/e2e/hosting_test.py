@@ -193,7 +193,7 @@ steps:
         expect_equal([line["line"] for line in rows_of(done)], [3], "dead letters")
         done = project.sluice("preview", "bad", "rows")
         expect_equal(done.code, 0, f"exit code of preview\n{done.text}")
-        expect_in("x", done.out)
+        expect_in("7", done.out)
         project.pipeline("again", """
 steps:
   rows: { extract: { from: warehouse, table: bad } }

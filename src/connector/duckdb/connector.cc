@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/duckdb/database_file.h"
 #include "connector/duckdb/sink.h"
 #include "connector/duckdb/source.h"
 
@@ -70,6 +71,11 @@ Result<std::string> Probe(const Node& connection, const ConnectorContext& contex
 
 }  // namespace
 
+Result<DuckdbFile> DuckdbFileOf(const Node& connection, const std::string& folder) {
+  const std::string path = FullPath(folder, TRY(ReadConfig(&connection)).path);
+  return DuckdbFile{.path = path, .alias = duckdb::AliasOf(path)};
+}
+
 Connector DuckdbConnector() {
   Connector connector;
   connector.type = "duckdb";
@@ -95,10 +101,8 @@ Connector DuckdbConnector() {
     return "duckdb:" + (config.ok() ? FullPath(folder, config->path) : std::string());
   };
   connector.probe = Probe;
-  connector.duckdb_file = [](const Node& connection,
-                             const ConnectorContext& context) -> Result<DuckdbFile> {
-    const std::string path = FullPath(context.folder, TRY(FileOf(&connection, context)).shown());
-    return DuckdbFile{.path = path, .alias = duckdb::AliasOf(path)};
+  connector.duckdb_file = [](const Node& connection, const ConnectorContext& context) {
+    return DuckdbFileOf(connection, context.folder);
   };
   return connector;
 }
