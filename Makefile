@@ -1,6 +1,6 @@
 # The verbs of the repository. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build quick test crash demo bench bench-db lint fmt docs clean
+.PHONY: help build quick test crash demo bench bench-db bench-readers lint fmt docs clean
 
 JOBS ?= $(shell nproc)
 N ?= 200
@@ -13,6 +13,7 @@ help:
 	@echo "make demo      load 3 million flights and a dirty list of movies into DuckDB files"
 	@echo "make bench     measure it beside raw DuckDB and print one table"
 	@echo "make bench-db  measure it on PostgreSQL beside psql's COPY, and on S3 beside local files"
+	@echo "make bench-readers  measure a load beside 50 readers of its DuckDB file"
 	@echo "make lint      format, tidy, clang's thread safety, clang-tidy on changed files"
 	@echo "make fmt       format every source file"
 	@echo "make docs      check the links and the generated parts of the documents"
@@ -47,6 +48,9 @@ bench-db: build
 	@scripts/setup test
 	@bench/run_db --rows $(ROWS) $(if $(wildcard build/peers),--peers)
 	@bench/run_s3
+
+bench-readers: build
+	@bench/run_readers
 
 lint:
 	@scripts/setup lint

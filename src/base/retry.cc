@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <random>
+
+#include "base/mutex.h"
 
 namespace sluice {
 
@@ -22,6 +26,26 @@ std::chrono::microseconds DelayAfter(const RetryPolicy& policy, int failed, doub
   }
   const auto wait = std::chrono::microseconds(static_cast<int64_t>(delay));
   return std::max<std::chrono::microseconds>(wait, error.retry_after);
+}
+
+namespace {
+
+class Random {
+ public:
+  double Next() {
+    MutexLock lock(mutex_);
+    return std::uniform_real_distribution<double>(0, 1)(engine_);
+  }
+
+ private:
+  Mutex mutex_;
+  std::mt19937_64 engine_ GUARDED_BY(mutex_){std::random_device{}()};
+};
+
+}  // namespace
+
+std::function<double()> Jitter() {
+  return [random = std::make_shared<Random>()] { return random->Next(); };
 }
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 #include "base/result.h"
 
@@ -25,5 +26,8 @@ struct RetryPolicy {
 // The wait after the try number `failed` (from 1). `random` is uniform in [0, 1).
 std::chrono::microseconds DelayAfter(const RetryPolicy& policy, int failed, double random,
                                      const Error& error);
+
+// Gives such numbers, to any thread.
+std::function<double()> Jitter();
 
 }  // namespace sluice

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 namespace sluice {
 namespace {
 
@@ -53,6 +57,25 @@ TEST(DelayAfterTest, NeverBelowWhatTheOtherSideAsked) {
   EXPECT_EQ(DelayAfter(Policy(1), 1, 0.0, error), seconds(90));
   error.retry_after = milliseconds(10);
   EXPECT_EQ(DelayAfter(Policy(0), 1, 0.0, error), seconds(1));
+}
+
+TEST(JitterTest, GivesNumbersToManyThreadsAtOnce) {
+  const auto jitter = Jitter();
+  std::atomic<int> low = 0, high = 0, outside = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, mine = jitter] {
+        for (int n = 0; n < 10'000; ++n) {
+          const double number = mine();
+          ++(number < 0 || number >= 1 ? outside : number < 0.5 ? low : high);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(outside, 0);
+  EXPECT_GT(low, 15'000);
+  EXPECT_GT(high, 15'000);
 }
 
 }  // namespace

@@ -34,6 +34,11 @@ struct ConnectorContext {
 // keep the result no longer than that.
 Result<Secret> OpenSecret(const ConnectorContext& context, const Written& written);
 
+// A file and the name under which its sources and sinks attach it.
+struct DuckdbFile {
+  std::string path, alias;
+};
+
 struct Connector {
   std::string type;  // "duckdb", "file"
   std::string summary;
@@ -65,8 +70,8 @@ struct Connector {
   std::function<Result<std::vector<FoundTable>>(const Node& connection, const std::string& schema,
                                                 const ConnectorContext&)>
       discover;
-  // The DuckDB file behind the connection, for `sluice query`; none: it has none.
-  std::function<Result<std::string>(const Node& connection, const ConnectorContext&)> duckdb_file;
+  // The DuckDB file behind the connection; none: it has none.
+  std::function<Result<DuckdbFile>(const Node& connection, const ConnectorContext&)> duckdb_file;
 };
 
 using Connectors = std::vector<Connector>;

@@ -54,7 +54,7 @@ struct RunOptions {
   std::optional<Limits> limits;  // of an epoch, instead of the plan's (tests)
   uint64_t letter_limit_bytes = 256 << 20;  // of one epoch's dead letters
   Observer* observer = nullptr;
-  std::function<double()> random;  // uniform in [0, 1), for jitter
+  std::function<double()> random;  // uniform in [0, 1), for jitter; any thread
 };
 
 }  // namespace sluice

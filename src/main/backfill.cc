@@ -8,11 +8,11 @@
 #include <charconv>
 #include <cstdio>
 #include <functional>
-#include <random>
 #include <thread>
 
 #include "base/json_full.h"
 #include "base/mutex.h"
+#include "base/retry.h"
 #include "base/text.h"
 #include "main/command.h"
 #include "main/session.h"
@@ -80,10 +80,9 @@ class Runs {
       Failed(interval, plan.error(), Json::parse(RefusalJson(file_.name, plan.error())));
       return;
     }
-    std::mt19937_64 random{std::random_device{}()};
     RunOptions options;
     options.again = asked_.again;
-    options.random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); };
+    options.random = Jitter();
     const RunOutcome outcome = RunPlan(*plan, world_, options, stop_.get_token());
     Json json = Json::parse(ToJson(*plan, outcome));
     if (outcome.error)
@@ -233,6 +232,7 @@ Result<int> Backfill(const Invocation& invocation) {
   }
   if (!asked.json) List(asked, file);
   if (invocation.Has("--dry-run")) return kExitOk;
+  TRY(session->Serve());
   World world = TRY(session->world());
   TRY(world.ledger.KeepRevision(first.revision, first.pipeline, file.text, world.clock.Now()));
   Runs runs(*session, file, std::move(request), world, asked, stop);

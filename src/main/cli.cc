@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "main/command.h"
+#include "main/console.h"
 #include "sluice_version.h"
 
 namespace sluice {
@@ -62,12 +63,7 @@ int Run(const Command& command, const Typed& typed) {
   for (const auto& [name, set] : typed.flags) {
     if (set) invocation.values[name] = {"true"};
   }
-  Result<int> code = command.run(invocation);
-  if (code.ok()) return *code;
-  const Error& error = code.error();
-  std::fprintf(stderr, "sluice: %s\n", Format(error).c_str());
-  if (error.kind == ErrorKind::kCancelled) return 130;
-  return error.kind == ErrorKind::kConfig ? kExitUsage : kExitFailed;
+  return Tell(command.run(invocation), *StandardConsole());
 }
 
 }  // namespace

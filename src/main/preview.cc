@@ -2,10 +2,10 @@
 #include "engine/preview.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/text.h"
 #include "main/command.h"
+#include "main/hosted.h"
 #include "main/session.h"
 #include "main/table.h"
 
@@ -13,14 +13,13 @@ namespace sluice {
 
 namespace {
 
-Result<int> ShowPreview(const Invocation& invocation) {
-  auto session = TRY(ProjectSession::Open(invocation));
+Result<int> ShowPreview(const Invocation& invocation, ProjectSession& session) {
   PipelineFile file =
-      TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
-  (void)session->WatchSignals();
-  PlanRequest request = TRY(session->Request(invocation));
+      TRY(ReadPipeline(session.files(), session.project(), invocation.Get("pipeline")));
+  (void)session.WatchSignals();
+  PlanRequest request = TRY(session.Request(invocation));
   request.preview = true;
-  Plan plan = TRY(session->MakePlanOf(file, request));
+  Plan plan = TRY(session.MakePlanOf(file, request));
   std::vector<std::string> steps;
   for (const auto& stage : plan.stages) {
     if (const Flow* flow = std::get_if<Flow>(&stage))
@@ -36,14 +35,18 @@ Result<int> ShowPreview(const Invocation& invocation) {
                                                         : "; steps: " + Join(steps, ", ")));
   }
   const int64_t limit = TRY(ReadNumber(invocation.Get("--limit", "10"), "--limit"));
-  World world = TRY(session->world());
+  World world = TRY(session.world());
   sql::Rows rows =
-      TRY(Preview(plan, world, step, static_cast<uint64_t>(limit), session->WatchSignals()));
-  std::fputs(FormatTable(rows).c_str(), stdout);
+      TRY(Preview(plan, world, step, static_cast<uint64_t>(limit), session.WatchSignals()));
+  session.console().Out(FormatTable(rows));
   return kExitOk;
 }
 
 }  // namespace
+
+Hosted HostedPreview() {
+  return {.name = "preview", .kind = Hosted::Kind::kLooks, .run = ShowPreview};
+}
 
 Command PreviewCommand() {
   return {.name = "preview",
@@ -57,7 +60,7 @@ Command PreviewCommand() {
                       {"--date", "DATE", "The interval that begins on DATE"},
                       {"--param", "NAME=VALUE", "A parameter", Option::Kind::kList},
                       {"--set", "KEY=VALUE", "A setting", Option::Kind::kList}},
-          .run = ShowPreview};
+          .run = [](const Invocation& typed) { return RunWhereFilesAre(HostedPreview(), typed); }};
 }
 
 }  // namespace sluice

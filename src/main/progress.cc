@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <fstream>
 #include <thread>
 
@@ -34,7 +33,8 @@ class Silent : public ProgressLine {
 
 class Shown : public ProgressLine {
  public:
-  explicit Shown(ProgressStyle style) : style_(style), began_(SteadyClock::now()) {
+  Shown(ProgressStyle style, server::Console& console)
+      : style_(style), console_(console), began_(SteadyClock::now()) {
     painter_ = std::jthread([this](std::stop_token stop) { Paint(stop); });
   }
   ~Shown() override { Stop(); }
@@ -66,8 +66,8 @@ class Shown : public ProgressLine {
   void OnRetry(const std::string& what, const Error& error, int attempt,
                std::chrono::microseconds wait) override {
     Clear();
-    std::fprintf(stderr, "%s: try %d failed: %s; trying again in %s\n", what.c_str(), attempt,
-                 Format(error).c_str(), FormatDuration(wait).c_str());
+    console_.Note(fmt::format("{}: try {} failed: {}; trying again in {}\n", what, attempt,
+                              Format(error), FormatDuration(wait)));
   }
   void Stop() override {
     if (!painter_.joinable()) return;
@@ -78,7 +78,7 @@ class Shown : public ProgressLine {
 
  private:
   void Clear() {
-    if (style_ == ProgressStyle::kTerminal) std::fputs("\r\x1b[K", stderr);
+    if (style_ == ProgressStyle::kTerminal) console_.Note("\r\x1b[K");
   }
   // " 42% of this epoch, about 10s left"
   std::string Share() REQUIRES_LOCK(mutex_) {
@@ -109,15 +109,12 @@ class Shown : public ProgressLine {
         if (woken_.wait_for(lock, stop, tick, [] { return false; }) || stop.stop_requested())
           return;
       }
-      std::string line = Line();
-      if (style_ == ProgressStyle::kTerminal)
-        std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
-      else
-        std::fprintf(stderr, "%s\n", line.c_str());
+      console_.Note(style_ == ProgressStyle::kTerminal ? "\r\x1b[K" + Line() : Line() + "\n");
     }
   }
 
   const ProgressStyle style_;
+  server::Console& console_;
   const SteadyClock::time_point began_;
   Mutex mutex_;
   std::string flow_ GUARDED_BY(mutex_) = "run", what_ GUARDED_BY(mutex_) = "starting";
@@ -132,13 +129,13 @@ class Shown : public ProgressLine {
 
 }  // namespace
 
-ProgressStyle DefaultProgress() {
-  return isatty(STDERR_FILENO) ? ProgressStyle::kTerminal : ProgressStyle::kPlain;
+ProgressStyle DefaultProgress(const server::Console& console) {
+  return console.terminal() ? ProgressStyle::kTerminal : ProgressStyle::kPlain;
 }
 
-std::unique_ptr<ProgressLine> ProgressLine::Start(ProgressStyle style) {
+std::unique_ptr<ProgressLine> ProgressLine::Start(ProgressStyle style, server::Console& console) {
   if (style == ProgressStyle::kNone) return std::make_unique<Silent>();
-  return std::make_unique<Shown>(style);
+  return std::make_unique<Shown>(style, console);
 }
 
 }  // namespace sluice

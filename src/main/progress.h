@@ -6,16 +6,18 @@
 #include <string>
 
 #include "engine/world.h"
+#include "server/console.h"
 
 namespace sluice {
 
 enum class ProgressStyle : unsigned char { kNone, kPlain, kTerminal };
-// kTerminal where standard error is one, kPlain elsewhere.
-ProgressStyle DefaultProgress();
+// kTerminal where the console's standard error is one, kPlain elsewhere.
+ProgressStyle DefaultProgress(const server::Console& console);
 
 class ProgressLine : public Observer {
  public:
-  static std::unique_ptr<ProgressLine> Start(ProgressStyle style);
+  // `console` outlives it.
+  static std::unique_ptr<ProgressLine> Start(ProgressStyle style, server::Console& console);
   virtual void Stop() = 0;  // clears the line
 };
 

@@ -1,138 +1,194 @@
-// sluice query: SQL over the project's DuckDB files, opened read-only.
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <unistd.h>
+// sluice query: SQL over the project's DuckDB files. It sees what is committed, in a transaction
+// that can write nothing.
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <thread>
+#include <filesystem>
+#include <map>
 
 #include "base/text.h"
 #include "main/command.h"
+#include "main/hosted.h"
+#include "main/query_text.h"
 #include "main/session.h"
 #include "main/table.h"
-#include "sql/parse.h"
 
 namespace sluice {
 
 namespace {
 
-// Attaches the DuckDB file of each connection under the connection's name, and makes `main` the one
-// whose tables need no prefix.
-Status AttachAll(ProjectSession& project, sql::Session& session, const std::string& main) {
+constexpr int64_t kMostShown = 100'000;  // rows of a table: all of them are held
+constexpr size_t kPart = 32 << 10;       // bytes said at once
+
+// Attaches the DuckDB file of each connection, and makes `main` the one whose tables need no
+// prefix. Gives the alias of each.
+Result<std::map<std::string, std::string>> AttachAll(ProjectSession& project, sql::Session& session,
+                                                     const std::string& main) {
   const ConnectorContext context = TRY(project.context());
-  std::vector<std::string> attached, known;
+  std::map<std::string, std::string> attached;
+  std::vector<std::string> known;
   for (const auto& [name, connection] : project.project().connections) {
     const Connector* connector = Find(project.connectors(), connection.type);
     if (connector == nullptr || !connector->duckdb_file) continue;
     known.push_back(name);
     if (!main.empty() && name != main) continue;
-    const std::string path = TRY(connector->duckdb_file(connection.node, context));
-    if (!project.files().Exists(path) && main.empty()) continue;  // nothing loaded yet
-    TRY(context.database.Attach(path, name, sql::Access::kReadOnly));
-    attached.push_back(name);
+    const DuckdbFile file = TRY(connector->duckdb_file(connection.node, context));
+    if (!project.files().Exists(file.path) && main.empty()) continue;  // nothing loaded yet
+    attached[name] = TRY(context.database.Attach(file.path, file.alias, sql::Access::kReadOnly));
   }
   if (!main.empty() && attached.empty()) {
+    if (project.project().connections.contains(main)) {
+      return ConfigError({}, fmt::format("--connection '{}' is no DuckDB file, and only those can "
+                                         "be queried; there are: {}",
+                                         main, Join(known, ", ")));
+    }
     const auto near = Nearest(main, known);
     return ConfigError({}, fmt::format("--connection '{}' is no DuckDB file{}", main,
                                        near ? "; did you mean '" + *near + "'?"
                                             : "; there are: " + Join(known, ", ")));
   }
   if (attached.size() == 1) {
-    TRY(session.Execute(
-        "SET search_path = " +
-        QuoteLiteral(fmt::format("{}.main,memory.main", QuoteIdentifier(attached[0])))));
+    TRY(session.Execute("SET search_path = " +
+                        QuoteLiteral(fmt::format("{}.main,memory.main",
+                                                 QuoteIdentifier(attached.begin()->second)))));
   }
-  return Ok();
+  return attached;
 }
 
-// One statement that only reads.
-Result<std::string> ReadStatement(const std::string& text, sql::Session& session) {
-  std::string statement(Trim(text));
-  while (EndsWith(statement, ";"))
-    statement = std::string(Trim(statement.substr(0, statement.size() - 1)));
-  if (statement.empty()) return ConfigError({}, "the query is empty");
-  const std::string first = ToLower(statement.substr(0, statement.find_first_of(" \t\r\n(")));
-  const bool about = first == "show" || first == "describe" || first == "summarize";
-  if (about && statement.find(';') == std::string::npos) return statement;
-  const sql::SelectFacts facts = TRY(sql::Parser(session).Select(statement));
-  if (facts.select) return statement;
-  return ConfigError({},
-                     "query only reads: one SELECT (or SHOW, DESCRIBE, SUMMARIZE) is valid; what "
-                     "writes is a step with sql: { in: … }");
+// Collects what is said into parts of a useful size.
+class Parts {
+ public:
+  explicit Parts(server::Console& console) : console_(console) {}
+
+  std::string& text() { return text_; }
+  Status Say() {
+    if (text_.size() < kPart) return Ok();
+    return End();
+  }
+  Status End() {
+    console_.Out(text_);
+    text_.clear();
+    return console_.heard();
+  }
+
+ private:
+  server::Console& console_;
+  std::string text_;
+};
+
+// A value as it stands in a line of csv: an empty text is not the same as none.
+void AddCsv(std::string& text, std::string_view value) {
+  if (!value.empty() && value.find_first_of(",\"\r\n") == std::string_view::npos) {
+    text += value;
+    return;
+  }
+  text += '"';
+  for (const char c : value) text.append(c == '"' ? 2 : 1, c);
+  text += '"';
 }
 
-// Runs COPY into a pipe whose other end goes to standard output: DuckDB writes the format, and
-// nothing is held in memory.
-Status Stream(sql::Session& session, const std::string& statement, const std::string& options,
-              std::stop_token stop) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return SystemError("making a pipe", errno);
-  std::thread reader([from = ends[0]] {
-    char buffer[1 << 16];
-    for (ssize_t count; (count = ::read(from, buffer, sizeof buffer)) > 0;)
-      std::fwrite(buffer, 1, static_cast<size_t>(count), stdout);
-    ::close(from);
-  });
-  auto done = session.Execute(
-      fmt::format("COPY (SELECT * FROM ({})) TO '/dev/fd/{}' ({})", statement, ends[1], options),
-      {}, stop);
-  ::close(ends[1]);
-  reader.join();
-  std::fflush(stdout);
-  if (!done.ok()) return std::move(done).error();
-  return Ok();
+Status SayCsv(sql::Session& session, const std::string& statement, const Schema& columns,
+              server::Console& console, std::stop_token stop) {
+  Parts parts(console);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (i > 0) parts.text() += ',';
+    AddCsv(parts.text(), columns[i].name);
+  }
+  parts.text() += '\n';
+  TRY(session.Stream(
+      fmt::format("SELECT * FROM ({}\n)", statement),
+      [&](const sql::Rows& rows) -> Status {
+        for (const auto& row : rows.rows) {
+          for (size_t i = 0; i < row.size(); ++i) {
+            if (i > 0) parts.text() += ',';
+            if (!row[i].null) AddCsv(parts.text(), row[i].text);
+          }
+          parts.text() += '\n';
+          TRY(parts.Say());
+        }
+        return Ok();
+      },
+      stop));
+  return parts.End();
 }
 
-Result<int64_t> ReadLimit(const std::string& text) {
-  int64_t number = 0;
-  const char* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, number).ptr != end || number < 1)
-    return ConfigError({}, "--limit '" + text + "': a whole number from 1 is valid");
-  return number;
+Status SayJson(sql::Session& session, const std::string& statement, const Schema& columns,
+               server::Console& console, std::stop_token stop) {
+  std::vector<std::string> members;
+  for (const Column& column : columns)
+    members.push_back(fmt::format("{0} := {0}", QuoteIdentifier(column.name)));
+  Parts parts(console);
+  TRY(session.Stream(
+      fmt::format("SELECT CAST(to_json(struct_pack({})) AS VARCHAR) FROM ({}\n)",
+                  Join(members, ", "), statement),
+      [&](const sql::Rows& rows) -> Status {
+        for (const auto& row : rows.rows) {
+          parts.text() += row.at(0).text + '\n';
+          TRY(parts.Say());
+        }
+        return Ok();
+      },
+      stop));
+  return parts.End();
 }
 
-Status ShowTable(sql::Session& session, const std::string& statement, int64_t limit,
-                 std::stop_token stop) {
+Status SayTable(sql::Session& session, const std::string& statement, int64_t limit,
+                server::Console& console, std::stop_token stop) {
   sql::Rows rows = TRY(
-      session.Query(fmt::format("SELECT * FROM ({}) LIMIT {}", statement, limit + 1), {}, stop));
+      session.Query(fmt::format("SELECT * FROM ({}\n) LIMIT {}", statement, limit + 1), {}, stop));
   const bool more = rows.rows.size() > static_cast<size_t>(limit);
   if (more) rows.rows.pop_back();
-  std::fputs(FormatTable(rows).c_str(), stdout);
-  if (more)
-    std::printf("the first %lld rows; --limit shows more, --output csv or json all\n",
-                static_cast<long long>(limit));
-  else
-    std::printf("%s row%s\n", FormatCount(rows.rows.size()).c_str(),
-                rows.rows.size() == 1 ? "" : "s");
-  return Ok();
+  console.Out(FormatTable(rows));
+  console.Out(more
+                  ? fmt::format("the first {} rows; --limit shows more, --output csv or json all\n",
+                                FormatCount(static_cast<uint64_t>(limit)))
+                  : fmt::format("{} row{}\n", FormatCount(rows.rows.size()),
+                                rows.rows.size() == 1 ? "" : "s"));
+  return console.heard();
 }
 
-Result<int> Query(const Invocation& invocation) {
-  auto project = TRY(ProjectSession::Open(invocation));
+// The columns of the statement, names told apart; an error says where in what was typed.
+Result<Schema> Columns(const QueryText& query, sql::Session& session) {
+  int64_t offset = -1;
+  auto described = session.Describe(query.text(), {}, &offset);
+  if (!described.ok()) return std::move(described).error().At(query.PlaceOf(offset));
+  return session.Describe(fmt::format("SELECT * FROM ({}\n)", query.text()));
+}
+
+Result<int> Query(const Invocation& invocation, ProjectSession& project) {
   const std::string output = invocation.Get("--output", "table");
   if (output != "table" && output != "csv" && output != "json")
     return ConfigError({}, "--output '" + output + "': valid are table, csv, json");
-  const int64_t limit = TRY(ReadLimit(invocation.Get("--limit", "100")));
-  std::stop_token stop = project->WatchSignals();
-  sql::Database* database = TRY(project->database());
-  auto session = TRY(database->Connect());
-  TRY(AttachAll(*project, *session, invocation.Get("--connection")));
-  const std::string statement = TRY(ReadStatement(invocation.Get("sql"), *session));
-  TRY(session->Describe(statement));
-  if (output == "table") {
-    TRY(ShowTable(*session, statement, limit, stop));
-  } else {
-    TRY(Stream(*session, statement,
-               output == "csv" ? "FORMAT csv, HEADER true, USE_TMP_FILE false"
-                               : "FORMAT json, USE_TMP_FILE false",
-               stop));
+  const int64_t limit = TRY(ReadNumber(invocation.Get("--limit", "100"), "--limit"));
+  if (limit > kMostShown) {
+    return ConfigError({}, fmt::format("--limit '{}': a table shows at most {} rows; --output csv "
+                                       "or json gives all",
+                                       limit, FormatCount(kMostShown)));
   }
+  std::stop_token stop = project.WatchSignals();
+  sql::Database* database = TRY(project.database());
+  auto session = TRY(database->Connect());
+  const auto files = TRY(AttachAll(project, *session, invocation.Get("--connection")));
+  const QueryText query = TRY(QueryText::Read(invocation.Get("sql"), files, *session));
+  if (query.reads_files() && project.Here() != std::filesystem::current_path()) {
+    return ConfigError({},
+                       fmt::format("the query reads files, but it is answered by a process that "
+                                   "runs in '{}': ask from there, or when that has ended",
+                                   std::filesystem::current_path().string()));
+  }
+  TRY(session->Execute("BEGIN TRANSACTION READ ONLY"));
+  const Schema columns = TRY(Columns(query, *session));
+  if (output == "table")
+    TRY(SayTable(*session, query.text(), limit, project.console(), stop));
+  else if (output == "csv")
+    TRY(SayCsv(*session, query.text(), columns, project.console(), stop));
+  else
+    TRY(SayJson(*session, query.text(), columns, project.console(), stop));
   return kExitOk;
 }
 
 }  // namespace
+
+Hosted HostedQuery() { return {.name = "query", .kind = Hosted::Kind::kReads, .run = Query}; }
 
 Command QueryCommand() {
   return {.name = "query",
@@ -144,7 +200,7 @@ Command QueryCommand() {
                       {"--output", "FORMAT", "table (default), csv, or json: one object per line"},
                       {"--connection", "NAME", "Only this connection; its tables need no prefix"},
                       {"--limit", "N", "Rows of a table to show (default 100)"}},
-          .run = Query};
+          .run = [](const Invocation& typed) { return RunWhereFilesAre(HostedQuery(), typed); }};
 }
 
 }  // namespace sluice

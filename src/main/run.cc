@@ -1,10 +1,11 @@
-// sluice run: one run of a pipeline, in this process.
+// sluice run: one run of a pipeline, in this process or in the one that has its files open.
 #include "engine/run.h"
 
-#include <cstdio>
-#include <random>
+#include <fmt/format.h>
 
+#include "base/retry.h"
 #include "main/command.h"
+#include "main/hosted.h"
 #include "main/progress.h"
 #include "main/report.h"
 #include "main/session.h"
@@ -13,63 +14,62 @@ namespace sluice {
 
 int RunAndReport(ProjectSession& session, const Plan& plan, World& world, RunOptions options,
                  bool json) {
-  auto progress = ProgressLine::Start(json ? ProgressStyle::kNone : DefaultProgress());
-  std::mt19937_64 random{std::random_device{}()};
-  options.random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); };
+  server::Console& console = session.console();
+  auto progress =
+      ProgressLine::Start(json ? ProgressStyle::kNone : DefaultProgress(console), console);
+  options.random = Jitter();
   options.observer = progress.get();
   RunOutcome outcome = RunPlan(plan, world, options, session.WatchSignals());
   progress->Stop();
-  if (json)
-    std::printf("%s\n", ToJson(plan, outcome).c_str());
-  else
-    std::fputs(FormatOutcome(plan, outcome).c_str(), stdout);
-  std::fflush(stdout);
-  if (outcome.error && !json) std::fprintf(stderr, "sluice: %s\n", Format(*outcome.error).c_str());
+  console.Out(json ? ToJson(plan, outcome) + "\n" : FormatOutcome(plan, outcome));
+  if (outcome.error && !json) console.Note("sluice: " + Format(*outcome.error) + "\n");
   return ExitCode(outcome);
 }
 
 namespace {
 
-Result<int> RunOnce(const Invocation& invocation) {
-  auto session = TRY(ProjectSession::Open(invocation));
+Result<int> RunOnce(const Invocation& invocation, ProjectSession& session) {
   bool json = invocation.Get("--output") == "json";
   PipelineFile file =
-      TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
+      TRY(ReadPipeline(session.files(), session.project(), invocation.Get("pipeline")));
   (void)
-      session->WatchSignals();  // before any thread starts, so that all of them leave signals to it
-  Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
+      session.WatchSignals();  // before any thread starts, so that all of them leave signals to it
+  Plan plan = TRY(session.MakePlanOf(file, TRY(session.Request(invocation))));
+  if (!invocation.Has("--dry-run")) {
+    TRY(session.Serve());
+    TRY(session.OpenFiles(plan));
+  }
   for (const Warning& warning : plan.warnings) {
-    std::fprintf(stderr, "warning: %s\n",
-                 Format(Error{ErrorKind::kConfig, warning.text, warning.mark, {}}).c_str());
+    session.console().Note(
+        "warning: " + Format(Error{ErrorKind::kConfig, warning.text, warning.mark, {}}) + "\n");
   }
   if (!json && plan.interval) {
-    std::printf("%s for %s to %s\n", plan.pipeline.c_str(),
-                FormatInstant(plan.interval->start).c_str(),
-                FormatInstant(plan.interval->end).c_str());
-    std::fflush(stdout);
+    session.console().Out(fmt::format("{} for {} to {}\n", plan.pipeline,
+                                      FormatInstant(plan.interval->start),
+                                      FormatInstant(plan.interval->end)));
   }
   if (invocation.Has("--dry-run")) {
-    std::fputs(Describe(plan).c_str(), stdout);
+    session.console().Out(Describe(plan));
     return kExitOk;
   }
-  World world = TRY(session->world());
+  World world = TRY(session.world());
   TRY(world.ledger.KeepRevision(plan.revision, plan.pipeline, file.text, world.clock.Now()));
   RunOptions options;
   options.again = invocation.Has("--again") || invocation.Has("--full-refresh");
-  return RunAndReport(*session, plan, world, options, json);
+  return RunAndReport(session, plan, world, options, json);
 }
 
 // With --output json a run that is refused is told as JSON too.
-Result<int> Run(const Invocation& invocation) {
-  Result<int> code = RunOnce(invocation);
-  if (!code.ok() && invocation.Get("--output") == "json") {
-    std::printf("%s\n", RefusalJson(invocation.Get("pipeline"), code.error()).c_str());
-    std::fflush(stdout);
-  }
-  return code;
+void Refuse(const Invocation& invocation, const Error& error, server::Console& console) {
+  if (invocation.Get("--output") != "json") return;
+  console.Out(RefusalJson(invocation.Get("pipeline"), error) + "\n");
 }
 
 }  // namespace
+
+Hosted HostedRun() {
+  return {.name = "run", .kind = Hosted::Kind::kRuns, .run = RunOnce, .refuse = Refuse};
+}
 
 Command RunCommand() {
   return {
@@ -88,7 +88,7 @@ Command RunCommand() {
                   {"--dry-run", "", "Show the plan and stop", Option::Kind::kFlag},
                   {"--param", "NAME=VALUE", "A parameter", Option::Kind::kList},
                   {"--set", "KEY=VALUE", "A setting", Option::Kind::kList}},
-      .run = Run};
+      .run = [](const Invocation& typed) { return RunWhereFilesAre(HostedRun(), typed); }};
 }
 
 }  // namespace sluice

@@ -6,10 +6,16 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <set>
 #include <thread>
 
+#include "base/log.h"
 #include "base/secret_store.h"
 #include "base/text.h"
+#include "connector/duckdb/connector.h"
+#include "main/console.h"
+#include "main/hosting.h"
 #include "pipeline/macros.h"
 #include "pipeline/references.h"
 
@@ -48,14 +54,17 @@ class ProjectSession::Signals {
 };
 
 ProjectSession::ProjectSession()
-    : files_(LocalFiles()),
+    : console_(StandardConsole()),
+      files_(LocalFiles()),
       clock_(SystemClock()),
       connectors_(BuiltinConnectors()),
       verbs_(BuiltinVerbs()) {}
-ProjectSession::~ProjectSession() = default;
+ProjectSession::~ProjectSession() { Close(); }
 
-Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& invocation) {
+Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& invocation,
+                                                             const GuestPlace* guest) {
   std::unique_ptr<ProjectSession> session(new ProjectSession());
+  session->guest_ = guest;
   std::string folder = invocation.Get("--project");
   if (folder.empty()) folder = FindProject(*session->files_, ".");
   const char* environment = std::getenv("SLUICE_ENV");
@@ -70,6 +79,15 @@ Result<std::unique_ptr<ProjectSession>> ProjectSession::Open(const Invocation& i
 }
 
 Status ProjectSession::OpenReferences() {
+  for (const Written& written : ReferencesOf(project_)) {
+    const auto reference = ReadReference(written.text);
+    if (!reference || reference->kind == ReferenceKind::kFile) continue;
+    std::vector<std::string> names{reference->name};
+    if (reference->kind == ReferenceKind::kSecret) names = {"SLUICE_KEY", "SLUICE_KEY_FILE"};
+    for (const std::string& name : names) {
+      if (const char* value = std::getenv(name.c_str())) environment_[name] = value;
+    }
+  }
   secrets_ = MakeSecrets(*files_, project_.folder, SecretsPath());
   return OpenPlainReferences(project_, connectors_, *secrets_);
 }
@@ -86,7 +104,18 @@ std::unique_ptr<ProjectSession> ProjectSession::Of(Project project, std::string 
   return session;
 }
 
+std::string ProjectSession::Here() const {
+  return guest_ != nullptr ? guest_->folder : std::filesystem::current_path().string();
+}
+
+std::string ProjectSession::MacrosFingerprint() const {
+  std::string text;
+  for (const Macro& macro : project_.macros) text += macro.statement + '\0';
+  return Fingerprint(text);
+}
+
 Result<Ledger*> ProjectSession::ledger() {
+  if (guest_ != nullptr) return guest_->host.ledger();
   if (!ledger_) {
     TRY(files_->MakeFolders(store_));
     std::string ignore = store_ + "/.gitignore";
@@ -101,7 +130,9 @@ Result<Ledger*> ProjectSession::ledger() {
 }
 
 Result<sql::Database*> ProjectSession::database() {
+  if (guest_ != nullptr) return guest_->host.database();
   if (!database_) {
+    TRY(StartHosting());
     sql::DatabaseOptions options;
     // DuckDB counts about three quarters of what it uses (docs/architecture.md, memory).
     if (project_.memory_bytes) options.memory_bytes = *project_.memory_bytes / 100 * 65;
@@ -110,8 +141,102 @@ Result<sql::Database*> ProjectSession::database() {
     auto opened = TRY(sql::Database::Open(options));
     TRY(LoadMacros(project_, *opened));
     database_ = std::move(opened);
+    opened_ = database_.get();
   }
   return database_.get();
+}
+
+std::string ProjectSession::HostsFolder() const {
+  const std::string folder = store_ + "/hosts";
+  if (!secrets_ || !files_->Exists(store_) || !files_->MakeFolders(folder).ok()) return "";
+  return folder;
+}
+
+Status ProjectSession::StartHosting() {
+  if (hosting_) return Ok();
+  const std::string folder = HostsFolder();
+  if (folder.empty()) return Ok();
+  auto hosting = Hosting::Start(folder, *this);
+  // Without it others are told who has the file, and wait.
+  if (hosting.ok())
+    hosting_ = std::move(*hosting);
+  else
+    LogWarn("other processes cannot be served: {}", Format(hosting.error()));
+  return Ok();
+}
+
+Status ProjectSession::Serve() {
+  if (guest_ != nullptr) return Ok();
+  TRY(ledger());
+  TRY(StartHosting());
+  if (hosting_) hosting_->Serve();
+  return Ok();
+}
+
+bool ProjectSession::Holds(const sql::FileIdentity& file) const {
+  sql::Database* database = opened_;
+  return database != nullptr && database->Holds(file);
+}
+
+std::vector<sql::FileIdentity> ProjectSession::DuckdbFiles() {
+  std::vector<sql::FileIdentity> files;
+  for (const auto& [name, connection] : project_.connections) {
+    const Connector* connector = Find(connectors_, connection.type);
+    if (connector == nullptr || !connector->duckdb_file) continue;
+    const auto file = DuckdbFileOf(connection.node, project_.folder);
+    if (!file.ok() || !files_->Exists(file->path)) continue;
+    const auto facts = files_->Facts(file->path);
+    if (facts.ok()) files.push_back({facts->device, facts->inode});
+  }
+  return files;
+}
+
+std::optional<sql::FileIdentity> ProjectSession::HeldElsewhere() const {
+  return database_ ? database_->HeldElsewhere() : std::nullopt;
+}
+
+Status ProjectSession::OpenFiles(const Plan& plan) {
+  if (guest_ == nullptr && !as_they_come_) {
+    ConnectorContext context = TRY(this->context());
+    TRY(OpenFiles(plan, context));
+  }
+  passage_ = server::Passage();
+  return Ok();
+}
+
+Status ProjectSession::OpenFiles(const Plan& plan, ConnectorContext& context) {
+  const auto open = [&](const PlannedSink& sink) -> Status {
+    if (sink.connection == nullptr || !sink.connector->duckdb_file) return Ok();
+    const DuckdbFile file = TRY(sink.connector->duckdb_file(*sink.connection, context));
+    auto opened = context.database.Attach(file.path, file.alias, sql::Access::kReadWrite);
+    // Anything else is the run's to tell.
+    if (!opened.ok() && context.database.HeldElsewhere()) return std::move(opened).error();
+    return Ok();
+  };
+  for (const Stage& stage : plan.stages) {
+    if (const Flow* flow = std::get_if<Flow>(&stage)) {
+      for (const PlannedSink& sink : flow->sinks) TRY(open(sink));
+    } else if (const Action* action = std::get_if<Action>(&stage)) {
+      TRY(open(action->sink));
+    } else if (const ChildRun* child = std::get_if<ChildRun>(&stage)) {
+      std::set<std::string> seen;
+      for (const ChildCall& call : child->calls) {
+        if (!seen.insert(call.pipeline).second) continue;
+        auto planned = call.plan();
+        if (planned.ok()) TRY(OpenFiles(*planned, context));
+      }
+    }
+  }
+  return Ok();
+}
+
+void ProjectSession::Close() {
+  if (hosting_) hosting_->Close(signals_ ? signals_->token() : std::stop_token());
+  opened_ = nullptr;
+  database_.reset();
+  ledger_.reset();
+  hosting_.reset();
+  passage_ = server::Passage();
 }
 
 Result<World> ProjectSession::world() {
@@ -168,6 +293,7 @@ Result<Plan> ProjectSession::MakePlanOf(const PipelineFile& file, const PlanRequ
 }
 
 std::stop_token ProjectSession::WatchSignals() {
+  if (guest_ != nullptr) return guest_->stop;
   if (!signals_) signals_ = std::make_unique<Signals>();
   return signals_->token();
 }

@@ -82,6 +82,7 @@ Attachments::Attachments(std::unique_ptr<Session> session, std::unique_ptr<Files
 
 Result<std::string> Attachments::Attach(const std::string& path, const std::string& alias,
                                         Access access) {
+  held_elsewhere_.reset();
   if (!files_->Exists(path)) {
     if (access == Access::kReadOnly) {
       return RejectedError(fmt::format(
@@ -92,13 +93,16 @@ Result<std::string> Attachments::Attach(const std::string& path, const std::stri
   const FileFacts facts = TRY(files_->Facts(path).While(fmt::format("opening '{}'", path)));
   if (facts.folder)
     return RejectedError(fmt::format("opening '{}': it is a folder; give a file's path", path));
-  const Identity identity{facts.device, facts.inode};
+  const FileIdentity identity{facts.device, facts.inode};
   if (auto known = attached_.find(identity); known != attached_.end()) {
     return Known(known->second, path, access);
   }
   TRY(RefuseTaken(alias, path));
   auto done = session_->Execute(AttachText(path, alias, access));
-  if (!done.ok()) return OfAttach(std::move(done).error(), path);
+  if (!done.ok()) {
+    if (!LockHolder(done.error().message).empty()) held_elsewhere_ = identity;
+    return OfAttach(std::move(done).error(), path);
+  }
   attached_.emplace(identity, Attached{alias, path, access});
   return alias;
 }

@@ -4,8 +4,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 
 #include "base/files.h"
 #include "sql/database.h"
@@ -18,9 +19,10 @@ class Attachments {  // one thread at a time: its owner locks
 
   Result<std::string> Attach(const std::string& path, const std::string& alias, Access access);
   Status Detach(const std::string& alias);
+  bool Holds(const FileIdentity& file) const { return attached_.contains(file); }
+  std::optional<FileIdentity> held_elsewhere() const { return held_elsewhere_; }
 
  private:
-  using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
   struct Attached {
     std::string alias;
     std::string path;
@@ -35,7 +37,8 @@ class Attachments {  // one thread at a time: its owner locks
 
   std::unique_ptr<Session> session_;
   std::unique_ptr<Files> files_;
-  std::map<Identity, Attached> attached_;
+  std::map<FileIdentity, Attached> attached_;
+  std::optional<FileIdentity> held_elsewhere_;  // by the last Attach
   int created_ = 0;
 };
 

@@ -186,8 +186,13 @@ TEST_F(AttachTest, NamesTheProcessThatHoldsTheFile) {
   EXPECT_THAT(error.message,
               AllOf(HasSubstr("(PID " + std::to_string(child) + ")"), HasSubstr("'" + path + "'")));
   EXPECT_EQ(Refused(path, "wh", Access::kReadOnly).kind, ErrorKind::kTransient);
+  ASSERT_TRUE(database_->HeldElsewhere());
+  EXPECT_FALSE(database_->Holds(*database_->HeldElsewhere()));
+  const FileIdentity file = *database_->HeldElsewhere();
   End(child);
   EXPECT_EQ(Attached(path, "wh"), "wh");
+  EXPECT_FALSE(database_->HeldElsewhere());
+  EXPECT_TRUE(database_->Holds(file));
 }
 
 TEST_F(AttachTest, DISABLED_Holds) {

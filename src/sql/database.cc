@@ -117,6 +117,14 @@ class DuckDatabase final : public Database {
     MutexLock lock(mutex_);
     return attachments_->Detach(alias);
   }
+  bool Holds(const FileIdentity& file) override {
+    MutexLock lock(mutex_);
+    return attachments_->Holds(file);
+  }
+  std::optional<FileIdentity> HeldElsewhere() override {
+    MutexLock lock(mutex_);
+    return attachments_->held_elsewhere();
+  }
   Scans& scans() override { return *scans_; }
   Taps& taps() override { return *taps_; }
   Vessels& vessels() override { return *vessels_; }

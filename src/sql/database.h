@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -59,6 +60,13 @@ class Session;
 
 enum class Access : uint8_t { kReadWrite, kReadOnly };
 
+// A file is itself under every path: device and inode.
+struct FileIdentity {
+  uint64_t device = 0, inode = 0;
+
+  auto operator<=>(const FileIdentity&) const = default;
+};
+
 class Database {  // any thread
  public:
   static Result<std::unique_ptr<Database>> Open(const DatabaseOptions& options);
@@ -71,6 +79,10 @@ class Database {  // any thread
   virtual Result<std::string> Attach(const std::string& path, const std::string& alias,
                                      Access access) = 0;
   virtual Status Detach(const std::string& alias) = 0;
+  virtual bool Holds(const FileIdentity& file) = 0;  // whether it is attached
+  // The file that the last Attach was refused because another process has it open; nullopt: it was
+  // not.
+  virtual std::optional<FileIdentity> HeldElsewhere() = 0;
   virtual Scans& scans() = 0;
   virtual Taps& taps() = 0;
   virtual Vessels& vessels() = 0;
@@ -93,6 +105,11 @@ class Session {  // one thread; except Interrupt
                                          std::stop_token stop = {}) = 0;
   virtual Result<Rows> Query(std::string_view text, const std::vector<Bound>& bound = {},
                              std::stop_token stop = {}) = 0;
+  // Gives the rows of one SELECT as they come, some thousand at a time. DuckDB computes at most
+  // about a megabyte ahead of who takes them, and none of its threads waits for him. An error of
+  // `take` ends the query.
+  virtual Status Stream(std::string_view text, const std::function<Status(const Rows&)>& take,
+                        std::stop_token stop = {}) = 0;
   // The columns that a SELECT gives, without running it. An error of the user's SQL is kConfig;
   // where it names a place, `error_offset` (if given) receives the byte offset in `text`, else -1.
   virtual Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound = {},

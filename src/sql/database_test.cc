@@ -302,5 +302,69 @@ TEST_F(DatabaseTest, AStopDoesNotTouchOtherSessions) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(One("SELECT count(*) FROM range(10000)"), "10000");
 }
 
+TEST_F(DatabaseTest, StreamGivesAllRowsInTheOrderAskedFor) {
+  int64_t next = 99'999, columns = 0;
+  auto done = session_->Stream("SELECT i, 'x' AS t FROM range(100000) r(i) ORDER BY i DESC",
+                               [&](const Rows& rows) -> Status {
+                                 columns = static_cast<int64_t>(rows.schema.size());
+                                 for (const auto& row : rows.rows)
+                                   EXPECT_EQ(row[0].text, std::to_string(next--));
+                                 return Ok();
+                               });
+  ASSERT_TRUE(done.ok()) << Format(done.error());
+  EXPECT_EQ(next, -1);
+  EXPECT_EQ(columns, 2);
+}
+
+TEST_F(DatabaseTest, StreamTellsAnErrorThatComesLate) {
+  size_t seen = 0;
+  auto done = session_->Stream(
+      "SELECT CASE WHEN i = 2900000 THEN error('boom') ELSE i END FROM range(3000000) r(i)",
+      [&](const Rows& rows) -> Status {
+        seen += rows.rows.size();
+        return Ok();
+      });
+  ASSERT_FALSE(done.ok());
+  EXPECT_THAT(done.error().message, HasSubstr("boom"));
+  EXPECT_GT(seen, 0U);
+  EXPECT_EQ(One("SELECT 1"), "1");
+}
+
+TEST_F(DatabaseTest, StreamEndsWithWhoTakesIt) {
+  size_t taken = 0;
+  auto done = session_->Stream(
+      "SELECT i FROM range(100000000000) r(i)",
+      [&](const Rows&) -> Status { return ++taken < 3 ? Ok() : Status(TransientError("enough")); });
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().message, "enough");
+  std::stop_source stop;
+  done = session_->Stream(
+      "SELECT i FROM range(100000000000) r(i)",
+      [&](const Rows&) -> Status {
+        stop.request_stop();
+        return Ok();
+      },
+      stop.get_token());
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().kind, ErrorKind::kCancelled);
+  EXPECT_EQ(One("SELECT 1"), "1");
+}
+
+// Who takes nothing holds none of DuckDB's threads: a result that is not taken would else block a
+// load.
+TEST_F(DatabaseTest, StreamThatIsNotTakenLeavesTheThreadsToOthers) {
+  auto other = Connect();
+  size_t parts = 0;
+  auto done = session_->Stream(
+      "SELECT i, repeat('x', 100) FROM range(10000000) r(i)", [&](const Rows&) -> Status {
+        if (++parts == 1) {
+          for (int n = 0; n < 20; ++n)
+            EXPECT_TRUE(other->Query("SELECT sum(hash(i)) FROM range(1000000) r(i)").ok());
+        }
+        return parts < 2000 ? Ok() : Status(TransientError("enough"));
+      });
+  EXPECT_EQ(parts, 2000U);
+}
+
 }  // namespace
 }  // namespace sluice::sql

@@ -12,6 +12,10 @@ extern "C" {
 // has looked.
 DUCKDB_C_API void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
                                                                  const char* str, idx_t str_len);
+// Deprecated, but all there is of it: a result that is computed while it is fetched. What the
+// header gives instead holds all its rows.
+DUCKDB_C_API duckdb_state duckdb_execute_prepared_streaming(duckdb_prepared_statement statement,
+                                                            duckdb_result* result);
 // Of a table that a description was made of: its columns, generated ones too. Names are freed by
 // duckdb_free, types destroyed by the caller.
 DUCKDB_C_API idx_t duckdb_table_description_get_column_count(duckdb_table_description description);

@@ -190,5 +190,17 @@ TEST_F(DuckdbFactsTest, SwappingATableLeavesNoMomentWithoutIt) {
   EXPECT_EQ(One("SELECT i FROM a.t"), "2");
 }
 
+TEST_F(DuckdbFactsTest, ReadOnlyTransactionWritesNothing) {
+  ASSERT_TRUE(session_->Execute("CREATE TABLE stage.t (i INTEGER); CREATE SEQUENCE stage.s").ok());
+  for (const char* text : {"INSERT INTO stage.t VALUES (1)", "SELECT nextval('stage.s')",
+                           "CREATE TABLE stage.u (i INTEGER)"}) {
+    ASSERT_TRUE(session_->Execute("BEGIN TRANSACTION READ ONLY").ok());
+    auto done = session_->Execute(text);
+    ASSERT_FALSE(done.ok()) << text;
+    EXPECT_THAT(done.error().message, HasSubstr("read-only mode")) << text;
+    ASSERT_TRUE(session_->Rollback().ok());
+  }
+}
+
 }  // namespace
 }  // namespace sluice::sql

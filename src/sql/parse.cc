@@ -165,6 +165,24 @@ class TableWalk {
   std::map<std::string, int> counts_;
 };
 
+void FindDotted(const Json& node, std::vector<DottedName>& names) {
+  DottedName name{.parts = {}, .offset = -1, .table = Word(node, "type") == "BASE_TABLE"};
+  if (name.table) {
+    for (const char* key : {"catalog_name", "schema_name", "table_name"}) {
+      if (std::string part = Word(node, key); !part.empty()) name.parts.push_back(part);
+    }
+  } else if (Word(node, "class") == "COLUMN_REF") {
+    name.parts = node.at("column_names").get<std::vector<std::string>>();
+  }
+  if (name.parts.size() > 1) {
+    name.offset = Place(node);
+    names.push_back(std::move(name));
+  }
+  for (const Json& child : node) {
+    if (child.is_structured()) FindDotted(child, names);
+  }
+}
+
 Error SyntaxError(const Json& answer, int64_t before, int64_t* offset) {
   std::string position = Word(answer, "position");
   int64_t place = -1;
@@ -238,6 +256,16 @@ Result<SelectFacts> Parser::Select(std::string_view text, int64_t* offset) {
   facts.select = true;
   TableWalk(facts).Visit(answer.at("statements")[0].at("node"), {}, 0);
   return facts;
+}
+
+Result<std::vector<DottedName>> Parser::DottedNames(std::string_view text) {
+  const Json answer = TRY(Tree(text, nullptr));
+  std::vector<DottedName> names;
+  if (answer.value("error", true)) return names;
+  FindDotted(answer.at("statements"), names);
+  std::sort(names.begin(), names.end(),
+            [](const DottedName& a, const DottedName& b) { return a.offset < b.offset; });
+  return names;
 }
 
 Result<std::vector<std::string>> Parser::Texts(const std::vector<Json>& trees) {

@@ -46,6 +46,13 @@ struct SelectFacts {
   bool unordered_limit = false;
 };
 
+// A name of several parts, as written: a table, or a column from its table on.
+struct DottedName {
+  std::vector<std::string> parts;  // without quotes
+  int64_t offset = -1;             // in the text, -1 unknown
+  bool table = false;
+};
+
 // A value that a row may fail to have: `value` never throws, `bad` says when it has failed (never
 // NULL), `message` (SQL, VARCHAR) tells what was wrong with the row. `can_fail` false: value is the
 // expression as it was, bad is 'false'.
@@ -67,6 +74,8 @@ class Parser {  // owns a session; one thread
   // nothing else.
   Result<std::vector<Condition>> Conjuncts(std::string_view text);
   Result<SelectFacts> Select(std::string_view text, int64_t* offset = nullptr);
+  // The names of several parts in one SELECT, in the order of their places.
+  Result<std::vector<DottedName>> DottedNames(std::string_view text);
   // Casts in strict positions become TRY_CAST with "input not null, output null"; what else can
   // throw (integer arithmetic, casts under CASE or COALESCE, functions not known to be total) is
   // wrapped as TRY({'v': …}). DESIGN §9. A part that is decided without the failing one is no

@@ -108,5 +108,23 @@ TEST_F(ParserTest, TellsStatementsAndUnorderedLimits) {
   EXPECT_EQ(offset, 14);
 }
 
+TEST_F(ParserTest, DottedNamesWithTheirPlaces) {
+  const std::string text =
+      "SELECT w.orders.id, x.id FROM \"w\".orders JOIN (SELECT * FROM w.main.items) x ON x.id = "
+      "orders.id WHERE EXISTS (FROM w.orders)";
+  auto names = parser_->DottedNames(text);
+  ASSERT_TRUE(names.ok());
+  std::vector<std::string> found;
+  for (const DottedName& name : *names) {
+    std::string line = name.table ? "table" : "column";
+    for (const std::string& part : name.parts) line += " " + part;
+    found.push_back(line + " at " + text.substr(static_cast<size_t>(name.offset), 4));
+  }
+  EXPECT_THAT(found, ElementsAre("column w orders id at w.or", "column x id at x.id",
+                                 "table w orders at \"w\".", "table w main items at w.ma",
+                                 "column x id at x.id", "column orders id at orde",
+                                 "table w orders at w.or"));
+}
+
 }  // namespace
 }  // namespace sluice::sql

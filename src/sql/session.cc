@@ -52,6 +52,27 @@ class DuckSession final : public Session {
     return Read(result);
   }
 
+  Status Stream(std::string_view text, const std::function<Status(const Rows&)>& take,
+                std::stop_token stop) override {
+    TRY(RefuseNul(text));
+    StatementHandle statement;
+    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) ==
+        DuckDBError)
+      return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
+    if (stop.stop_requested()) return CancelledError();
+    ResultHandle result;
+    const Interrupter::Watch watch(interrupter_, connection_.get(), stop);
+    if (duckdb_execute_prepared_streaming(statement.get(), result.out()) == DuckDBError)
+      return Failed(OrEmpty(duckdb_result_error(result.out())));
+    const std::vector<TypeHandle> types = TypesOf(result);
+    Rows rows{.schema = SchemaOf(result, types), .rows = {}};
+    while (TRY(Fetch(result, types, rows))) {
+      TRY(take(rows));
+      rows.rows.clear();
+    }
+    return Ok();
+  }
+
   Result<Schema> Describe(std::string_view text, const std::vector<Bound>& bound,
                           int64_t* error_offset) override {
     if (error_offset != nullptr) *error_offset = -1;
@@ -232,21 +253,41 @@ class DuckSession final : public Session {
     return schema;
   }
 
-  Result<Rows> Read(ResultHandle& result) {
-    Rows rows;
+  static std::vector<TypeHandle> TypesOf(ResultHandle& result) {
     std::vector<TypeHandle> types;
-    for (idx_t i = 0; i < duckdb_column_count(result.out()); ++i) {
+    for (idx_t i = 0; i < duckdb_column_count(result.out()); ++i)
       types.emplace_back(duckdb_column_logical_type(result.out(), i));
-      rows.schema.push_back({OrEmpty(duckdb_column_name(result.out(), i)),
-                             NameOfType(types.back().get()), false, ""});
+    return types;
+  }
+
+  Schema SchemaOf(ResultHandle& result, const std::vector<TypeHandle>& types) {
+    Schema schema;
+    for (idx_t i = 0; i < types.size(); ++i) {
+      schema.push_back(
+          {OrEmpty(duckdb_column_name(result.out(), i)), NameOfType(types[i].get()), false, ""});
     }
-    while (true) {
-      const ChunkHandle chunk(duckdb_fetch_chunk(result.get()));
-      if (!chunk) return rows;
-      for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk.get()); ++row) {
-        rows.rows.push_back(TRY(ReadRow(chunk.get(), types, row)));
-      }
+    return schema;
+  }
+
+  Result<Rows> Read(ResultHandle& result) {
+    const std::vector<TypeHandle> types = TypesOf(result);
+    Rows rows{.schema = SchemaOf(result, types), .rows = {}};
+    while (TRY(Fetch(result, types, rows))) continue;
+    return rows;
+  }
+
+  // Adds the next rows; false at the end.
+  Result<bool> Fetch(ResultHandle& result, const std::vector<TypeHandle>& types, Rows& rows) {
+    const ChunkHandle chunk(duckdb_fetch_chunk(result.get()));
+    if (!chunk) {
+      // Of rows that are computed while they are fetched, an error looks like their end.
+      const char* message = duckdb_result_error(result.out());
+      if (message != nullptr && *message != '\0') return Failed(message);
+      return false;
     }
+    for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk.get()); ++row)
+      rows.rows.push_back(TRY(ReadRow(chunk.get(), types, row)));
+    return true;
   }
 
   static Result<std::vector<Cell>> ReadRow(duckdb_data_chunk chunk,

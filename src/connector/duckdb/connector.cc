@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "connector/connection_keys.h"
+#include "connector/duckdb/database_file.h"
 #include "connector/duckdb/sink.h"
 #include "connector/duckdb/source.h"
 #include "connector/position.h"
@@ -107,6 +108,11 @@ Result<std::vector<FoundTable>> Discover(const Node& connection, const std::stri
 
 }  // namespace
 
+Result<DuckdbFile> DuckdbFileOf(const Node& connection, const std::string& folder) {
+  const std::string path = FullPath(folder, TRY(ReadConfig(&connection)).path);
+  return DuckdbFile{.path = path, .alias = duckdb::AliasOf(path)};
+}
+
 Connector DuckdbConnector() {
   Connector connector;
   connector.type = "duckdb";
@@ -133,9 +139,8 @@ Connector DuckdbConnector() {
   };
   connector.probe = Probe;
   connector.discover = Discover;
-  connector.duckdb_file = [](const Node& connection,
-                             const ConnectorContext& context) -> Result<std::string> {
-    return FullPath(context.folder, TRY(FileOf(&connection, context)).shown());
+  connector.duckdb_file = [](const Node& connection, const ConnectorContext& context) {
+    return DuckdbFileOf(connection, context.folder);
   };
   return connector;
 }

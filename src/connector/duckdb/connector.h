@@ -6,5 +6,7 @@
 namespace sluice {
 
 Connector DuckdbConnector();
+// The file that a connection of that type names; `folder` is the project's.
+Result<DuckdbFile> DuckdbFileOf(const Node& connection, const std::string& folder);
 
 }  // namespace sluice

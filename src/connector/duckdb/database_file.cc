@@ -10,9 +10,7 @@
 #include "base/text.h"
 
 namespace sluice::duckdb {
-namespace {
 
-// The same file gives the same alias in every process, so that plans of two runs can be compared.
 std::string AliasOf(const std::string& path) {
   std::string name = "file_";
   for (const char c : FileStem(path)) {
@@ -21,8 +19,6 @@ std::string AliasOf(const std::string& path) {
   }
   return name + "_" + Fingerprint(path).substr(0, 8);
 }
-
-}  // namespace
 
 Result<TableName> ParseTableName(std::string_view text) {
   return sluice::ParseTableName(text, "main");

@@ -20,6 +20,9 @@ namespace sluice::duckdb {
 Result<TableName> ParseTableName(std::string_view text);
 std::string Format(const TableName& table);  // "shop.orders"
 
+// The same file gives the same alias in every process, so that plans of two runs can be compared.
+std::string AliasOf(const std::string& path);
+
 class DatabaseFile {  // one thread
  public:
   // `shown` is the path as the user wrote it, `path` the one to open.
