@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "connector/load.h"
+#include "data/block.h"
 #include "data/range.h"
 #include "sql/database.h"
 
@@ -22,7 +23,8 @@ enum class Atomicity : uint8_t { kNone, kKeyed, kRecorded };
 struct Capabilities {
   Atomicity atomicity = Atomicity::kRecorded;
   std::vector<Mode> modes;
-  std::string describe;  // for `plan`: "DuckDB file warehouse.duckdb"
+  std::string describe;       // for `plan`: "DuckDB file warehouse.duckdb"
+  bool rejects_rows = false;  // it can leave out a row that it refuses (OnRefusal::kReject)
   bool one_publication =
       false;  // all epochs of a bounded run must be published as one (a single file)
 };
@@ -31,8 +33,9 @@ struct Capabilities {
 struct Landed {
   uint64_t rows = 0;  // rows of the query that it took
   uint64_t inserted = 0, updated = 0, deleted = 0, unchanged = 0, bytes = 0;
+  std::vector<Letter> refused;  // rows that it did not take, where the load says so
 
-  Landed& operator+=(const Landed& other);
+  Landed& operator+=(Landed other);
 };
 
 enum class Visibility : uint8_t { kTarget, kStaging };  // kStaging: rows wait until Publish

@@ -29,7 +29,7 @@ Connector PostgresConnector() {
   connector.summary = "Tables of a PostgreSQL database, read and written.";
   connector.connection = postgres::SettingsSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
-  connector.load_keys = {"table", "key", "partition", "provenance", "latest"};
+  connector.load_keys = {"table", "key", "partition", "provenance", "latest", "batch_size"};
   connector.check = [](const Node& connection) -> Status {
     TRY(postgres::ReadSettings(&connection));
     return Ok();
