@@ -478,6 +478,8 @@ ErrorKind KindOf(std::string_view state) {
   for (const std::string_view unwell : {"53200", "53300", "55P03", "25006", "55006"}) {
     if (state == unwell) return ErrorKind::kTransient;
   }
+  // Bytes that are not of the column's type: ours.
+  if (state == "22P03" || state == "22P04") return ErrorKind::kRejected;
   if (kind == "22" || kind == "23") return ErrorKind::kData;
   // What a trigger raises, a view's check, a value too long for an index: of a row as well.
   if (state == "P0001" || state == "44000" || state == "54000") return ErrorKind::kData;

@@ -13,6 +13,7 @@
 namespace sluice::postgres {
 namespace {
 
+constexpr std::string_view kUndefinedTable = "42P01";
 constexpr const char* kAtOnce = "SET CONSTRAINTS ALL IMMEDIATE";
 
 }  // namespace
@@ -33,7 +34,19 @@ PostgresLanding::~PostgresLanding() {
 
 Result<Target> PostgresLanding::TargetOf(const Load& load, std::stop_token stop) {
   const TableName name = TRY(ParseTableName(load.target, parts_.settings.schema));
-  auto target = TRY(FindTarget(*parts_.connection, name, std::move(stop)));
+  auto target = TRY(FindTarget(*parts_.connection, name, stop));
+  if (target && !target->foreign) {
+    // From here to the end of the epoch it stays as it is: bytes are sent by what its columns are.
+    auto locked = parts_.connection->Run(
+        fmt::format("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", target->quoted), {}, stop);
+    if (locked.ok()) {
+      target = TRY(FindTarget(*parts_.connection, name, std::move(stop)));
+    } else if (parts_.connection->refusal().state == kUndefinedTable) {
+      target.reset();
+    } else {
+      return std::move(locked).error().While(fmt::format("loading into '{}'", load.target));
+    }
+  }
   if (target) return std::move(*target);
   return RejectedError(
       fmt::format("the table '{}' of {} was dropped while the run was under way; run again",
