@@ -23,6 +23,10 @@ class Failed(Exception):
     """What was expected and what came."""
 
 
+class Skipped(Exception):
+    """Why a test cannot run here."""
+
+
 def expect(holds, message):
     if not holds:
         raise Failed(message)
@@ -172,7 +176,7 @@ def main_of(tests, words=None):
     words = sys.argv[1:] if words is None else words
     keep = "--keep" in words
     chosen = [word for word in words if not word.startswith("-")]
-    passed = failed = 0
+    passed = failed = skipped = 0
     for test in tests:
         if chosen and not any(word in test.__name__ for word in chosen):
             continue
@@ -180,11 +184,14 @@ def main_of(tests, words=None):
             with Scratch(test.__name__, keep) as folder:
                 test(Project(folder).create())
             passed += 1
+        except Skipped as reason:
+            skipped += 1
+            print(f"skipped: {test.__name__}: {reason}", flush=True)
         except Failed as error:
             failed += 1
             print(f"FAILED {test.__name__}: {error}", flush=True)
         except Exception:  # pylint: disable=broad-except
             failed += 1
             print(f"FAILED {test.__name__}:\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or passed == 0 else 0

@@ -121,6 +121,9 @@ Spec<LoadConfig> LoadSpec() {
               {"auto", "snappy", "gzip", "zstd", "none"})
       .Choice(&LoadConfig::provenance, "provenance",
               "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
+      .Integer(&LoadConfig::batch_size, "batch_size",
+               "The most rows that are sent to a database at once; 0: as many as there are. The "
+               "transaction is the epoch all the same.")
       .Whole(&LoadConfig::latest, "latest",
              "A view beside the table with the newest row of each key: { view, key, order_by }.",
              "map of view, key, order_by")
@@ -137,7 +140,6 @@ Spec<LoadConfig> LoadSpec() {
             Slot::kText, "column or list of columns")
       .Reserved("history", "Columns of scd2 and scd3.", "checks")
       .Reserved("version", "Number of the table's version.", "schema contracts")
-      .Reserved("batch_size", "Rows per request.", "databases")
       .Reserved("fresh", "How old the target may become.", "the checks")
       .Reserved("topic", "Topic to write.", "Kafka")
       .Reserved("headers", "Headers of messages.", "Kafka")

@@ -13,6 +13,9 @@ namespace sluice {
 
 enum class Mode : uint8_t { kAppend, kInsert, kUpsert, kReplace, kOverwrite, kReplacePartition };
 std::string_view NameOf(Mode mode);
+
+// What becomes of rows that a destination refuses: the epoch fails, or they are dead letters.
+enum class OnRefusal : uint8_t { kFail, kReject };
 // kConfig at `mark` for a word that is no mode, or one that is not built yet.
 Result<Mode> ParseMode(std::string_view word, const Mark& mark);
 
@@ -27,7 +30,8 @@ struct LoadConfig {
   std::string format = "auto", compression = "auto";
   std::string provenance = "on";
   std::vector<Written> compare, ignore;  // all, checksum or columns; columns
-  Node latest;                           // { view, key, order_by }
+  int64_t batch_size = 0;
+  Node latest;  // { view, key, order_by }
   std::string renamed_from;
 };
 
@@ -65,7 +69,12 @@ struct Load {
   std::optional<PathTemplate> paths;  // files
   bool provenance = true;
   std::string latest = {};  // statement that makes the view of `latest`; empty: none
+  OnRefusal on_refusal = OnRefusal::kFail;
+  uint64_t batch_size = 0;  // rows that are sent at once, at most; 0: as many as there are
   Mark mark;
+
+  // Whether its rows are taken piece by piece.
+  bool in_pieces() const { return on_refusal == OnRefusal::kReject || batch_size > 0; }
 };
 
 // Whether mode, key, partition and the rows' columns fit together (kConfig), for every sink.

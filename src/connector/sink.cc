@@ -1,9 +1,12 @@
 // What a destination took, added up.
 #include "connector/sink.h"
 
+#include <iterator>
+#include <utility>
+
 namespace sluice {
 
-Landed& Landed::operator+=(const Landed& other) {
+Landed& Landed::operator+=(Landed other) {
   rows += other.rows;
   inserted += other.inserted;
   updated += other.updated;
@@ -11,6 +14,7 @@ Landed& Landed::operator+=(const Landed& other) {
   unchanged += other.unchanged;
   bytes += other.bytes;
   touched += other.touched;
+  std::move(other.refused.begin(), other.refused.end(), std::back_inserter(refused));
   return *this;
 }
 

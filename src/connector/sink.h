@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "connector/load.h"
+#include "data/block.h"
 #include "data/range.h"
 #include "sql/database.h"
 
@@ -22,7 +23,8 @@ enum class Atomicity : uint8_t { kNone, kKeyed, kRecorded };
 struct Capabilities {
   Atomicity atomicity = Atomicity::kRecorded;
   std::vector<Mode> modes;
-  std::string describe;  // for `plan`: "DuckDB file warehouse.duckdb"
+  std::string describe;       // for `plan`: "DuckDB file warehouse.duckdb"
+  bool rejects_rows = false;  // it can leave out a row that it refuses (OnRefusal::kReject)
   bool one_publication =
       false;  // all epochs of a bounded run must be published as one (a single file)
 };
@@ -33,8 +35,9 @@ struct Landed {
   uint64_t inserted = 0, updated = 0, deleted = 0, unchanged = 0, bytes = 0;
   uint64_t touched = 0;  // not written, for they differ only in columns that Load::compared leaves
                          // out
+  std::vector<Letter> refused;  // rows that it did not take, where the load says so
 
-  Landed& operator+=(const Landed& other);
+  Landed& operator+=(Landed other);
 };
 
 enum class Visibility : uint8_t { kTarget, kStaging };  // kStaging: rows wait until Publish

@@ -102,9 +102,12 @@ void BookKeeper::Answered(const std::string& step, uint64_t asked, uint64_t answ
   facts_[step].answered = answered;
 }
 
-void BookKeeper::Landed(const std::string& load, uint64_t rows) {
-  Set(facts_[load].in, rows, "what load '" + load + "' took");
-  facts_[load].out = rows;
+void BookKeeper::Landed(const std::string& load, uint64_t rows, uint64_t refused) {
+  Facts& facts = facts_[load];
+  Set(facts.in, rows + refused, "what load '" + load + "' took");
+  facts.out = rows;
+  facts.rejected += refused;
+  facts.handed = rows + refused;
 }
 
 // What a program says it answered is what left the step, unless answers were refused later or the
@@ -129,7 +132,7 @@ Result<Books> BookKeeper::Close() const {
     for (const std::string& from : step.from) {
       auto it = facts.find(from);
       if (it == facts.end() || !it->second.out) return std::nullopt;
-      sum += *it->second.out;
+      sum += it->second.handed.value_or(*it->second.out);
     }
     return sum;
   };

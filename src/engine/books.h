@@ -42,7 +42,8 @@ class BookKeeper {  // one epoch of one flow
   // What a keyed step did: rows that fired, those it dropped as duplicates, rows in state after
   // less before.
   void Keyed(const std::string& step, uint64_t out, uint64_t deduplicated, int64_t held);
-  void Landed(const std::string& load, uint64_t rows);
+  // `refused`: rows that it was given and did not take. What comes below a load sees them all.
+  void Landed(const std::string& load, uint64_t rows, uint64_t refused = 0);
   // What a program says: rows that it was given, rows that they became.
   void Answered(const std::string& step, uint64_t asked, uint64_t answered);
 
@@ -53,6 +54,7 @@ class BookKeeper {  // one epoch of one flow
   struct Facts {
     std::optional<uint64_t> read, given, in, out;
     std::optional<uint64_t> alive, answered;  // of a step that unfolds
+    std::optional<uint64_t> handed;           // by a load, to what is below it
     uint64_t refused = 0;                     // by the source itself
     uint64_t misfits = 0;                     // answers that did not fit their columns
     uint64_t filtered = 0, deduplicated = 0, rejected = 0, late = 0;

@@ -85,7 +85,8 @@ class Driver {
   Status Prune(const EpochRecord& record);
   Status PublishStaged(std::stop_token stop);
   Books Waiting() const;
-  Status CheckPublished(const std::string& load, uint64_t rows) const;
+  Status CheckPublished(const std::string& load, const Landed& landed) const;
+  Status HoldRefused(std::vector<Letter> letters, EpochRecord& record);
   Status CheckRejects(const Moved& moved, const Epoch& epoch) const;
   EpochRecord RecordOf(EpochId number, const Epoch& epoch, const Moved& moved) const;
   Limits EpochLimits() const;

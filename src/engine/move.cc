@@ -57,6 +57,12 @@ bool IsNested(const std::string& type) {
          StartsWith(type, "UNION(");
 }
 
+// What a load does goes by where its rows come from, or may have to be told of them.
+bool NeedsHidden(const Load& load) {
+  return !load.order.empty() || load.on_refusal == OnRefusal::kReject ||
+         (load.paths && load.paths->of_files);
+}
+
 std::string StageName() {
   static std::atomic<uint64_t> last{
       0};  // names of in-memory tables only; unique within the process
@@ -454,9 +460,7 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
       const PlannedLoad& load = flow_.loads[open.loads[i]];
       relation::Text text = TRY(relation::Render(
           load.rows, Options(open.landing->session()),
-          load.load.order.empty() && !(load.load.paths && load.load.paths->of_files)
-              ? relation::Hidden::kLeaveOut
-              : relation::Hidden::kKeep));
+          NeedsHidden(load.load) ? relation::Hidden::kKeep : relation::Hidden::kLeaveOut));
       Landed landed = TRY(
           open.landing->Write(i, text.sql, ToSql(text.bound), stop)
               .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));
@@ -464,7 +468,9 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
         TRY(open.landing->Run(load.load.latest, {}, stop)
                 .While("making the view of the latest rows"));
       }
-      books.Landed(load.load.step, landed.rows);
+      books.Landed(load.load.step, landed.rows, landed.refused.size());
+      std::move(landed.refused.begin(), landed.refused.end(), std::back_inserter(moved.letters));
+      landed.refused.clear();
       moved.landed[load.load.step] += landed;
       TRY(Finish(open.landing->session(), books, moved));
     }

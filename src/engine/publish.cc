@@ -2,6 +2,8 @@
 // The decider commits last, and is asked where its answer was lost.
 #include <fmt/core.h>
 
+#include <iterator>
+
 #include "base/text.h"
 #include "engine/driver.h"
 #include "engine/renamed.h"
@@ -84,12 +86,32 @@ Status Driver::Prune(const EpochRecord& record) {
   return Ok();
 }
 
-Status Driver::CheckPublished(const std::string& load, uint64_t rows) const {
+Status Driver::CheckPublished(const std::string& load, const Landed& landed) const {
   auto staged = last_->books.find(load);
-  if (staged == last_->books.end() || staged->second.in == rows) return Ok();
+  const uint64_t rows = landed.rows + landed.refused.size();
+  if (staged == last_->books.end() || staged->second.out == rows) return Ok();
   return InternalError(
       fmt::format("the books do not balance: load '{}' staged {} rows and published {}", load,
-                  staged->second.in, rows));
+                  staged->second.out, rows));
+}
+
+// Rows that were staged and then refused. They count against the budget like any other.
+Status Driver::HoldRefused(std::vector<Letter> letters, EpochRecord& record) {
+  if (letters.empty()) return Ok();
+  Moved refused;
+  refused.letters = std::move(letters);
+  for (const Letter& letter : refused.letters) ++refused.books[letter.step].rejected;
+  TRY(CheckRejects(refused, {.ranges = {}, .position = {}, .final = true}));
+  TRY(world_.ledger.HoldLetters(lane_, record.epoch, run_, plan_.revision, world_.clock.Now(),
+                                refused.letters));
+  for (const auto& [load, counts] : refused.books) {
+    for (Books* books : {&record.books, &outcome_.books}) {
+      (*books)[load].rejected += counts.rejected;
+      (*books)[load].out -= counts.rejected;
+    }
+  }
+  outcome_.letters += refused.letters.size();
+  return Ok();
 }
 
 Status Driver::PublishStaged(std::stop_token stop) {
@@ -101,6 +123,7 @@ Status Driver::PublishStaged(std::stop_token stop) {
   record.published = true;
   std::vector<std::unique_ptr<Landing>> landings;
   std::map<std::string, Landed> all;
+  std::vector<Letter> refused;
   uint64_t rows = 0;
   for (size_t i = 0; i < sinks_.size(); ++i) {
     PlacedSink& placed = sinks_[i];
@@ -117,16 +140,19 @@ Status Driver::PublishStaged(std::stop_token stop) {
                           i == 0 ? std::nullopt : std::optional(landings[0]->epoch()), landed, stop)
                 .While(fmt::format("publishing into {}", flow_.sinks[i].name))));
     for (size_t k = 0; k < landed.size(); ++k) {
-      TRY(CheckPublished(outcome_.loads[placed.loads[k]].step, landed[k].rows));
+      TRY(CheckPublished(outcome_.loads[placed.loads[k]].step, landed[k]));
+      rows += landed[k].rows;
+      std::move(landed[k].refused.begin(), landed[k].refused.end(), std::back_inserter(refused));
+      landed[k].refused.clear();
       outcome_.loads[placed.loads[k]].landed += landed[k];
       all[outcome_.loads[placed.loads[k]].step] = landed[k];
-      rows += landed[k].rows;
     }
   }
   Tell(Milestone::kMoved);
   record.epoch = landings[0]->epoch();
   record.taken = TakenOf(all);
   Enter(EpochState::kHold);
+  TRY(HoldRefused(std::move(refused), record));
   for (size_t i = 1; i < landings.size(); ++i) {
     if (!landings[i]) continue;
     TRY(landings[i]->Commit(record).While(fmt::format("committing into {}", flow_.sinks[i].name)));

@@ -155,6 +155,14 @@ Result<PartitionTerm> ReadTerm(Planning& planning, const NamedWritten& written,
   return term;
 }
 
+Result<uint64_t> ReadBatchSize(const LoadConfig& config, const Node& body) {
+  if (config.batch_size >= 0) return static_cast<uint64_t>(config.batch_size);
+  return ConfigError(body.Find("batch_size")->mark,
+                     fmt::format("batch_size {} is none; valid: a number of rows, or 0: as many as "
+                                 "there are",
+                                 config.batch_size));
+}
+
 Status CheckColumns(const Planned& step, const Schema& schema) {
   if (schema.empty())
     return ConfigError(step.node->mark,
@@ -247,6 +255,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
   load.format = config.format;
   load.compression = config.compression;
   load.provenance = config.provenance != "off";
+  load.batch_size = TRY(ReadBatchSize(config, body));
   load.paths = TRY(ReadPaths(planning, config.path, *input.rows, input.endless));
   TRY(FindTarget(load, config, endpoint, step.node->mark));
   TRY(CheckMode(load.mode, body, config, input.endless));

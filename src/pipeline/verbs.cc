@@ -60,19 +60,37 @@ Result<StepInput> Unite(Planning& planning, const Planned& step) {
 Result<OnRowError> RowErrors(const Planning& planning, const Planned& step, bool endless) {
   const Node* node = step.node->step.Find("on_row_error");
   if (node != nullptr && step.node->verb != "extract" && step.node->verb != "map" &&
-      step.node->verb != "derive" && step.node->verb != "filter" && step.node->verb != "function") {
+      step.node->verb != "derive" && step.node->verb != "filter" && step.node->verb != "function" &&
+      step.node->verb != "load") {
     return ConfigError(
         node->mark,
-        fmt::format(
-            "'on_row_error' on {}: only extract, map, derive, filter and function can refuse one "
-            "row",
-            step.node->verb));
+        fmt::format("'on_row_error' on {}: only extract, map, derive, filter, function and load "
+                    "can refuse one row",
+                    step.node->verb));
   }
   if (node == nullptr) node = Setting(planning.project, planning.file, "on_row_error");
   if (node == nullptr) return endless ? OnRowError::kReject : OnRowError::kFail;
   return TRY(ReadChoiceOf(*node, "on_row_error", {"fail", "reject"})) == "reject"
              ? OnRowError::kReject
              : OnRowError::kFail;
+}
+
+// A load parks what its destination refuses where that can leave out a row, and says so where it
+// cannot and is asked to.
+Status DecideRefusals(Planning& planning, Planned& step) {
+  const OnRowError said = TRY(RowErrors(planning, step, step.output->endless));
+  if (said == OnRowError::kFail || !step.load) return Ok();
+  if (step.sink->capabilities.rejects_rows) {
+    step.load->load.on_refusal = OnRefusal::kReject;
+    return Ok();
+  }
+  const Node* node = step.node->step.Find("on_row_error");
+  if (node == nullptr) return Ok();
+  return ConfigError(
+      node->mark,
+      fmt::format("'on_row_error: reject' on a load into {}: it takes the rows of an epoch or none "
+                  "of them; check them in a step before it",
+                  step.sink->connector->type));
 }
 
 Status CheckInputs(const Planned& step, const Verb& verb, const std::vector<StepInput>& inputs) {
@@ -133,8 +151,8 @@ Status PlanVerb(Planning& planning, Planned& step) {
     return Ok();
   }
   if (step.node->verb == "load") {
-    TRY(RowErrors(planning, step, false));
-    return PlanLoad(planning, step);
+    TRY(PlanLoad(planning, step));
+    return DecideRefusals(planning, step);
   }
   if (step.IsAction()) return PlanAction(planning, step);
   if (step.IsRun()) return PlanRun(planning, step);

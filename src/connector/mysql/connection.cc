@@ -96,7 +96,11 @@ ErrorKind KindOf(unsigned code, std::string_view state) {
   }
   const std::string_view kind = state.substr(0, 2);
   if (kind == "40" || kind == "08") return ErrorKind::kTransient;
-  if (kind == "22" || kind == "23") return ErrorKind::kData;
+  // What a trigger signals, a check of MySQL's, a row that no partition takes: of a row as well.
+  if (kind == "22" || kind == "23" || state == "45000") return ErrorKind::kData;
+  if (code == 3819 || code == ER_NO_PARTITION_FOR_GIVEN_VALUE ||
+      code == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD)
+    return ErrorKind::kData;
   return kind == "42" ? ErrorKind::kConfig : ErrorKind::kRejected;
 }
 
@@ -357,6 +361,7 @@ class MysqlConnection final : public Connection {
 
   bool mariadb() const override { return mariadb_; }
   int error_number() const override { return static_cast<int>(code_); }
+  std::string code() const override { return code_ == 0 ? "" : fmt::format("error {}", code_); }
   bool duplicate() const override { return code_ == ER_DUP_ENTRY || code_ == 1586; }
   bool lost() const override { return lost_; }
   int64_t process() const override { return process_; }
@@ -494,7 +499,8 @@ class MysqlConnection final : public Connection {
     const Answer warnings = TRY(Run("SHOW WARNINGS LIMIT 3", {}));
     std::vector<std::string> said;
     for (const auto& row : warnings.rows) {
-      if (row.at(1) == std::to_string(ER_DUP_ENTRY)) code_ = ER_DUP_ENTRY;
+      if (code_ == 0 || row.at(1) == std::to_string(ER_DUP_ENTRY))
+        code_ = static_cast<unsigned>(std::stoul(row.at(1).value_or("0")));
       said.push_back(EscapeControl(row.at(2).value_or("")));
     }
     return DataError(fmt::format("the server would not take the rows as they are: {}",

@@ -31,7 +31,8 @@ Connector MysqlConnector() {
   connector.summary = "Tables of a MySQL or MariaDB database, read and written.";
   connector.connection = mysql::SettingsSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
-  connector.load_keys = {"table", "key", "partition", "compare", "ignore", "provenance"};
+  connector.load_keys = {"table",  "key",        "partition", "compare",
+                         "ignore", "provenance", "batch_size"};
   connector.check = [](const Node& connection) -> Status {
     TRY(mysql::ReadSettings(&connection));
     return Ok();

@@ -136,6 +136,12 @@ class PqConnection final : public Connection {
     return std::move(error).While("committing");
   }
 
+  Status Mark() override { return Plain("SAVEPOINT _sluice_mark"); }
+  Status Keep() override { return Plain("RELEASE SAVEPOINT _sluice_mark"); }
+  Status Undo() override {
+    return Plain("ROLLBACK TO SAVEPOINT _sluice_mark; RELEASE SAVEPOINT _sluice_mark");
+  }
+
   Status Rollback() override {
     if (lost()) return Ok();
     const auto status = PQtransactionStatus(connection_.get());
@@ -276,6 +282,11 @@ class PqConnection final : public Connection {
     }
     if (sent == 0) return Lost("sending a statement");
     return Flush({});
+  }
+
+  Status Plain(const std::string& text) {
+    TRY(Run(text, {}, {}));
+    return Ok();
   }
 
   Status StartCopy(const std::string& text, ExecStatusType wanted, const std::stop_token& stop) {
@@ -451,6 +462,14 @@ class PqConnection final : public Connection {
 
 }  // namespace
 
+std::string Refusal::Code() const {
+  if (state.empty()) return "";
+  std::string code = "SQLSTATE " + state;
+  if (!constraint.empty()) code += ", constraint " + EscapeControl(constraint);
+  if (!column.empty()) code += ", column " + EscapeControl(column);
+  return code;
+}
+
 ErrorKind KindOf(std::string_view state) {
   const std::string_view kind = state.substr(0, 2);
   for (const std::string_view unwell : {"08", "40", "57"}) {
@@ -459,7 +478,11 @@ ErrorKind KindOf(std::string_view state) {
   for (const std::string_view unwell : {"53200", "53300", "55P03", "25006", "55006"}) {
     if (state == unwell) return ErrorKind::kTransient;
   }
+  // Bytes that are not of the column's type: ours.
+  if (state == "22P03" || state == "22P04") return ErrorKind::kRejected;
   if (kind == "22" || kind == "23") return ErrorKind::kData;
+  // What a trigger raises, a view's check, a value too long for an index: of a row as well.
+  if (state == "P0001" || state == "44000" || state == "54000") return ErrorKind::kData;
   if (kind == "42" && state != "42501") return ErrorKind::kConfig;
   return ErrorKind::kRejected;
 }

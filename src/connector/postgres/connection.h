@@ -37,6 +37,9 @@ struct Answer {  // of the last statement
 struct Refusal {
   std::string state;  // SQLSTATE
   std::string message, detail, column, constraint;
+
+  // "SQLSTATE 23505, constraint orders_pkey"; empty: it has refused nothing.
+  std::string Code() const;
 };
 
 class Connection {  // one thread at a time
@@ -48,6 +51,11 @@ class Connection {  // one thread at a time
                              std::stop_token stop = {}) = 0;
   virtual Status Begin() = 0;
   virtual Status Commit() = 0;
+  // Within a transaction: what has been done since Mark is undone by Undo, and what comes after it
+  // goes on. Marks do not nest.
+  virtual Status Mark() = 0;
+  virtual Status Keep() = 0;
+  virtual Status Undo() = 0;
   virtual Status Rollback() = 0;  // fine where no transaction is open or the connection is lost
 
   // `text`: COPY … TO STDOUT. Read appends the next message (one row) to `into`; false: the end,

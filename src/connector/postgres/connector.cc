@@ -30,7 +30,8 @@ Connector PostgresConnector() {
   connector.summary = "Tables of a PostgreSQL database, read and written.";
   connector.connection = postgres::SettingsSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
-  connector.load_keys = {"table", "key", "partition", "compare", "ignore", "provenance", "latest"};
+  connector.load_keys = {"table",  "key",        "partition", "compare",
+                         "ignore", "provenance", "latest",    "batch_size"};
   connector.check = [](const Node& connection) -> Status {
     TRY(postgres::ReadSettings(&connection));
     return Ok();

@@ -6,9 +6,17 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/batch.h"
+#include "connector/postgres/merge_staged.h"
 #include "connector/postgres/statement.h"
 
 namespace sluice::postgres {
+namespace {
+
+constexpr std::string_view kUndefinedTable = "42P01";
+constexpr const char* kAtOnce = "SET CONSTRAINTS ALL IMMEDIATE";
+
+}  // namespace
 
 PostgresLanding::PostgresLanding(Parts parts, Lane lane, std::vector<Load> loads,
                                  Visibility visibility, EpochId epoch)
@@ -26,18 +34,35 @@ PostgresLanding::~PostgresLanding() {
 
 Result<Target> PostgresLanding::TargetOf(const Load& load, std::stop_token stop) {
   const TableName name = TRY(ParseTableName(load.target, parts_.settings.schema));
-  auto target = TRY(FindTarget(*parts_.connection, name, std::move(stop)));
+  auto target = TRY(FindTarget(*parts_.connection, name, stop));
+  if (target && !target->foreign) {
+    // From here to the end of the epoch it stays as it is: bytes are sent by what its columns are.
+    auto locked = parts_.connection->Run(
+        fmt::format("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", target->quoted), {}, stop);
+    if (locked.ok()) {
+      target = TRY(FindTarget(*parts_.connection, name, std::move(stop)));
+    } else if (parts_.connection->refusal().state == kUndefinedTable) {
+      target.reset();
+    } else {
+      return std::move(locked).error().While(fmt::format("loading into '{}'", load.target));
+    }
+  }
   if (target) return std::move(*target);
   return RejectedError(
       fmt::format("the table '{}' of {} was dropped while the run was under way; run again",
                   load.target, parts_.settings.Shown()));
 }
 
-Result<Landed> PostgresLanding::Write(size_t index, const std::string& select,
-                                      const std::vector<sql::Bound>& bound, std::stop_token stop) {
-  if (index >= loads_.size())
-    return InternalError(fmt::format("there is no load {} in this landing", index));
-  const Load& load = loads_[index];
+// The target, which no other landing of its kind touches until this one ends.
+Result<Target> PostgresLanding::Claim(const Load& load, std::stop_token stop) {
+  Target target = TRY(TargetOf(load, stop));
+  const std::string claim = ClaimOf(target.name, load);
+  if (!claim.empty()) TRY(Lock(*parts_.connection, claim, std::move(stop)));
+  return target;
+}
+
+Outgoing PostgresLanding::From(const Load& load, const std::string& select,
+                               const std::vector<sql::Bound>& bound) const {
   Outgoing rows{.database = parts_.database,
                 .session = *parts_.session,
                 .select = select,
@@ -46,38 +71,92 @@ Result<Landed> PostgresLanding::Write(size_t index, const std::string& select,
   for (const Column& column : load.order) {
     if (column.hidden) rows.names.push_back(column.name);
   }
-  if (visibility_ == Visibility::kStaging) return StageRows(load, rows, std::move(stop));
-  return ApplyTo(load, {.query = std::move(rows), .staged = {}, .epoch = epoch_}, std::move(stop));
+  return rows;
 }
 
-Result<Landed> PostgresLanding::StageRows(const Load& load, const Outgoing& rows,
-                                          std::stop_token stop) {
-  const Target target = TRY(TargetOf(load, stop));
+Result<Landed> PostgresLanding::Write(size_t index, const std::string& select,
+                                      const std::vector<sql::Bound>& bound, std::stop_token stop) {
+  if (index >= loads_.size())
+    return InternalError(fmt::format("there is no load {} in this landing", index));
+  const Load& load = loads_[index];
+  if (load.in_pieces()) return WriteInPieces(load, select, bound, std::move(stop));
+  Outgoing rows = From(load, select, bound);
+  if (visibility_ == Visibility::kStaging) {
+    const Target target = TRY(TargetOf(load, stop));
+    const std::string table =
+        TRY(stage_.Prepare(*parts_.connection, target, load, TRY(EncodingFor(target, load))));
+    return StageRows(load, target, table, rows, std::move(stop));
+  }
+  const Target target = TRY(Claim(load, stop));
+  return Apply(*parts_.connection, target, load,
+               {.query = std::move(rows), .staged = {}, .epoch = epoch_}, std::move(stop));
+}
+
+Result<Landed> PostgresLanding::WriteInPieces(const Load& load, const std::string& select,
+                                              const std::vector<sql::Bound>& bound,
+                                              std::stop_token stop) {
+  Connection& connection = *parts_.connection;
+  const Batch batch = TRY(Batch::Gather(*parts_.session, select, bound, stop));
+  const Target target =
+      visibility_ == Visibility::kTarget ? TRY(Claim(load, stop)) : TRY(TargetOf(load, stop));
+  const bool adds = load.mode == Mode::kAppend || load.mode == Mode::kInsert;
+  const bool straight = adds && visibility_ == Visibility::kTarget;
+  // A constraint that waits for the commit would not say which row it is.
+  if (straight && load.on_refusal == OnRefusal::kReject) TRY(connection.Run(kAtOnce, {}, stop));
+  const std::string table = straight ? "" : TRY(Hold(load, target));
+  Landed landed = TRY(batch.TakeBy(load, [&](const std::string& some) {
+    return Tried(connection, load, [&]() -> Result<Landed> {
+      const std::vector<sql::Bound> none;
+      Outgoing rows = From(load, some, none);
+      if (!straight) return StageRows(load, target, table, rows, stop);
+      return Apply(connection, target, load,
+                   {.query = std::move(rows), .staged = {}, .epoch = epoch_}, stop);
+    });
+  }));
+  if (straight || visibility_ == Visibility::kStaging) return landed;
+  Landed merged = TRY(Merge(load, target, table, stop));
+  TRY(connection.Run("DROP TABLE " + table, {}, stop));
+  for (Letter& letter : landed.refused) merged.refused.push_back(std::move(letter));
+  return merged;
+}
+
+// Where rows that come in pieces lie until all of them are merged.
+Result<std::string> PostgresLanding::Hold(const Load& load, const Target& target) {
   const auto columns = TRY(EncodingFor(target, load));
-  const std::string table = TRY(stage_.Prepare(*parts_.connection, target, load, columns));
-  return Landed{.rows = TRY(CopyIn(*parts_.connection, table, WithOrder(columns, load.order),
-                                   epoch_.value, rows, stop)
-                                .While(fmt::format("staging rows for '{}'", load.target)))};
+  if (visibility_ == Visibility::kStaging)
+    return stage_.Prepare(*parts_.connection, target, load, columns);
+  TRY(parts_.connection->Run(
+      fmt::format("CREATE TEMP TABLE _sluice_held ({}, {} bigint) ON COMMIT DROP",
+                  StageColumns(target, columns, load.order, {}), kEpochColumn)));
+  return std::string("pg_temp._sluice_held");
 }
 
-Result<Landed> PostgresLanding::ApplyTo(const Load& load, const Incoming& rows,
-                                        std::stop_token stop) {
-  const Target target = TRY(TargetOf(load, stop));
-  const std::string claim = ClaimOf(target.name, load);
-  if (!claim.empty()) TRY(Lock(*parts_.connection, claim, stop));
-  return Apply(*parts_.connection, target, load, rows, std::move(stop));
+Result<Landed> PostgresLanding::StageRows(const Load& load, const Target& target,
+                                          const std::string& table, const Outgoing& rows,
+                                          std::stop_token stop) {
+  const auto columns = WithOrder(TRY(EncodingFor(target, load)), load.order);
+  Landed landed;
+  landed.rows = TRY(CopyIn(*parts_.connection, table, columns, epoch_.value, rows, std::move(stop))
+                        .While(fmt::format("staging rows for '{}'", load.target)));
+  return landed;
+}
+
+Result<Landed> PostgresLanding::Merge(const Load& load, const Target& target,
+                                      const std::string& stage, std::stop_token stop) {
+  if (load.on_refusal == OnRefusal::kReject) TRY(parts_.connection->Run(kAtOnce, {}, stop));
+  return MergeStaged(*parts_.connection, target, load, stage, epoch_, std::move(stop));
 }
 
 Result<std::vector<Landed>> PostgresLanding::PublishStaged(std::stop_token stop) {
   std::vector<Landed> landed;
   for (const Load& load : loads_) {
-    const Target target = TRY(TargetOf(load, stop));
+    const Target target = TRY(Claim(load, stop));
     // A load whose epochs were all empty still empties what it overwrites.
     std::string table = TRY(stage_.Find(*parts_.connection, load));
     if (table.empty()) {
       table = TRY(stage_.Prepare(*parts_.connection, target, load, TRY(EncodingFor(target, load))));
     }
-    landed.push_back(TRY(ApplyTo(load, {.query = {}, .staged = table, .epoch = epoch_}, stop)));
+    landed.push_back(TRY(Merge(load, target, table, stop)));
   }
   TRY(stage_.DropAll(*parts_.connection));
   return landed;

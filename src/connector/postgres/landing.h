@@ -48,8 +48,16 @@ class PostgresLanding final : public Landing {  // the driver's thread; outlived
 
  private:
   Result<Target> TargetOf(const Load& load, std::stop_token stop);
-  Result<Landed> ApplyTo(const Load& load, const Incoming& rows, std::stop_token stop);
-  Result<Landed> StageRows(const Load& load, const Outgoing& rows, std::stop_token stop);
+  Result<Target> Claim(const Load& load, std::stop_token stop);
+  Outgoing From(const Load& load, const std::string& select,
+                const std::vector<sql::Bound>& bound) const;
+  Result<std::string> Hold(const Load& load, const Target& target);
+  Result<Landed> StageRows(const Load& load, const Target& target, const std::string& table,
+                           const Outgoing& rows, std::stop_token stop);
+  Result<Landed> WriteInPieces(const Load& load, const std::string& select,
+                               const std::vector<sql::Bound>& bound, std::stop_token stop);
+  Result<Landed> Merge(const Load& load, const Target& target, const std::string& stage,
+                       std::stop_token stop);
 
   Parts parts_;
   Stage stage_;

@@ -17,13 +17,14 @@ constexpr std::string_view kUnique = "23505", kNotNull = "23502";
 class Application {  // one load of one landing
  public:
   Application(Connection& connection, const Target& target, const Load& load, const Incoming& rows,
-              std::vector<EncodedColumn> columns, std::stop_token stop)
+              std::vector<EncodedColumn> columns, std::stop_token stop, Part part)
       : connection_(connection),
         target_(target),
         load_(load),
         rows_(rows),
         columns_(std::move(columns)),
-        stop_(std::move(stop)) {
+        stop_(std::move(stop)),
+        part_(part) {
     for (const EncodedColumn& column : columns_) {
       names_.push_back(QuoteIdentifier(column.name));
       const bool text = column.write.path == Path::kThroughText;
@@ -39,6 +40,8 @@ class Application {  // one load of one landing
   }
 
   Result<Landed> Run() {
+    const bool replaces = load_.mode == Mode::kOverwrite || load_.mode == Mode::kReplacePartition;
+    if (part_ == Part::kClear && !replaces) return Landed{};
     switch (load_.mode) {
       case Mode::kAppend:
         return Append({});
@@ -165,8 +168,8 @@ class Application {  // one load of one landing
 
   Result<Landed> Overwrite() {
     Landed landed;
-    landed.deleted = TRY(Change("DELETE FROM " + target_.quoted));
-    return Append(landed);
+    if (part_ != Part::kAdd) landed.deleted = TRY(Change("DELETE FROM " + target_.quoted));
+    return part_ == Part::kClear ? landed : Append(landed);
   }
 
   Result<Landed> ReplacePartition() {
@@ -183,12 +186,13 @@ class Application {  // one load of one landing
       nulls.push_back(fmt::format("{} IS NOT DISTINCT FROM p._sluice_{}", text, i));
       columns.push_back(fmt::format("{} AS _sluice_{}", text, i));
     }
-    if (!given.empty()) TRY(RefuseOthers(Join(given, " AND ")));
+    if (!given.empty() && part_ != Part::kClear) TRY(RefuseOthers(Join(given, " AND ")));
     Landed landed;
+    if (part_ == Part::kAdd) return InsertStaged(landed);
     if (columns.empty()) {
       landed.deleted =
           TRY(Change(fmt::format("DELETE FROM {} WHERE {}", target_.quoted, Join(given, " AND "))));
-      return InsertStaged(landed);
+      return part_ == Part::kClear ? landed : InsertStaged(landed);
     }
     TRY(
         Change(fmt::format("DROP TABLE IF EXISTS pg_temp._sluice_partitions; CREATE TEMP TABLE "
@@ -211,7 +215,7 @@ class Application {  // one load of one landing
         TRY(Change(fmt::format("DELETE FROM {} AS t USING pg_temp._sluice_partitions "
                                "AS p WHERE {}",
                                target_.quoted, Join(conditions, " AND "))));
-    return InsertStaged(landed);
+    return part_ == Part::kClear ? landed : InsertStaged(landed);
   }
 
   Status RefuseOthers(const std::string& given) {
@@ -409,6 +413,7 @@ class Application {  // one load of one landing
   const Incoming& rows_;
   const std::vector<EncodedColumn> columns_;
   std::stop_token stop_;
+  const Part part_;
   std::vector<std::string> names_, values_, keys_;
   bool direct_ = true;  // no column travels as text
   std::string from_;    // where the staged rows are
@@ -445,9 +450,10 @@ std::string StageColumns(const Target& target, const std::vector<EncodedColumn>&
 }
 
 Result<Landed> Apply(Connection& connection, const Target& target, const Load& load,
-                     const Incoming& rows, std::stop_token stop) {
+                     const Incoming& rows, std::stop_token stop, Part part) {
   auto columns = TRY(EncodingFor(target, load));
-  return Application(connection, target, load, rows, std::move(columns), std::move(stop)).Run();
+  return Application(connection, target, load, rows, std::move(columns), std::move(stop), part)
+      .Run();
 }
 
 std::string ClaimOf(const TableName& table, const Load& load) {

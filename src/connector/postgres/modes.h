@@ -30,8 +30,10 @@ struct Incoming {
   EpochId epoch;
 };
 
+// What replaces does two things, and rows that are added piece by piece need them apart.
+enum class Part : uint8_t { kBoth, kClear, kAdd };
 Result<Landed> Apply(Connection& connection, const Target& target, const Load& load,
-                     const Incoming& rows, std::stop_token stop);
+                     const Incoming& rows, std::stop_token stop, Part part = Part::kBoth);
 
 // A table that holds a load's rows until they are merged: the columns of the target, those that
 // travel as text as text, and the hidden ones that say which row is later.

@@ -37,7 +37,8 @@ Result<Capabilities> PostgresSink::Describe() {
   return Capabilities{.atomicity = Atomicity::kRecorded,
                       .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
                                 Mode::kOverwrite, Mode::kReplacePartition},
-                      .describe = "PostgreSQL " + settings_.Shown()};
+                      .describe = "PostgreSQL " + settings_.Shown(),
+                      .rejects_rows = true};
 }
 
 Result<std::optional<Schema>> PostgresSink::Target(const Load& load) {

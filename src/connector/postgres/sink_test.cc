@@ -145,6 +145,150 @@ TEST_F(SinkTest, ReplaceTakesAllRowsOfAKey) {
             (std::vector<std::string>{"1|n0", "1|n1", "1|n2", "2|c"}));
 }
 
+// "message|original" of each, sorted.
+std::vector<std::string> RefusedBy(const Result<Landed>& landed) {
+  if (!landed.ok()) return {Format(landed.error())};
+  std::vector<std::string> texts;
+  for (const Letter& letter : landed->refused)
+    texts.push_back(letter.message + "|" + letter.original);
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+TEST_F(SinkTest, RefusedRowsAreLeftOutInEveryMode) {
+  for (const Mode mode : {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
+                          Mode::kOverwrite, Mode::kReplacePartition}) {
+    SCOPED_TRACE(NameOf(mode));
+    Rows(
+        "DROP TABLE IF EXISTS t; CREATE TABLE t (id bigint PRIMARY KEY, name varchar(5) CONSTRAINT "
+        "no_x CHECK (name <> 'x')); INSERT INTO t VALUES (7, 'there')");
+    const bool keyed = mode == Mode::kInsert || mode == Mode::kUpsert || mode == Mode::kReplace;
+    Load load = LoadOf("t", mode, kIdName, {});
+    if (keyed) load.key = {"id"};
+    if (mode == Mode::kReplacePartition) load.partition = {{.column = "name", .value = {}}};
+    load.on_refusal = OnRefusal::kReject;
+    auto landed =
+        Write(load,
+              "SELECT i AS id, CASE i WHEN 3 THEN 'x' WHEN 900 THEN 'too long' WHEN 901 "
+              "THEN NULL ELSE 'n' END AS name FROM range(10, 1000) r(i) UNION ALL BY NAME "
+              "SELECT 3 AS id, 'x' AS name");
+    ASSERT_TRUE(landed.ok()) << Format(landed.error());
+    EXPECT_EQ(landed->rows, 989u);
+    EXPECT_EQ(landed->inserted, 989u);
+    const auto refused = RefusedBy(landed);
+    ASSERT_EQ(refused.size(), 2u);
+    EXPECT_NE(refused[0].find("SQLSTATE 22001: "), std::string::npos) << refused[0];
+    EXPECT_NE(refused[0].find("|{\"id\":900,\"name\":\"too long\"}"), std::string::npos)
+        << refused[0];
+    EXPECT_NE(refused[1].find("SQLSTATE 23514, constraint no_x: "), std::string::npos)
+        << refused[1];
+    EXPECT_NE(refused[1].find("|{\"id\":3,\"name\":\"x\"}"), std::string::npos) << refused[1];
+    EXPECT_EQ(One("SELECT count(*) FILTER (WHERE id >= 10), count(*) FILTER (WHERE id IN (3, 900)) "
+                  "FROM t"),
+              "989|0");
+    EXPECT_EQ(One("SELECT count(*) FROM t WHERE id = 7"), mode == Mode::kOverwrite ? "0" : "1");
+    EXPECT_EQ(One("SELECT count(*) FROM _sluice_epochs"), "1");
+    Rows("DROP TABLE _sluice_epochs");
+  }
+}
+
+TEST_F(SinkTest, RefusedRowsOfAKeyGoTogetherAndWhatIsThereStays) {
+  Rows(
+      "CREATE TABLE t (id bigint PRIMARY KEY, name text UNIQUE); INSERT INTO t VALUES (1, 'a'), "
+      "(2, "
+      "'b')");
+  Load load = LoadOf("t", Mode::kUpsert, kIdName, {"id"});
+  load.on_refusal = OnRefusal::kReject;
+  load.order = {{"_sluice_offset", "BIGINT", true}};
+  auto landed = Write(load,
+                      "SELECT * FROM (VALUES (1, 'c', 0), (1, 'b', 1), (3, 'd', 2), (3, 'e', 3), "
+                      "(NULL, 'f', 4)) v(id, name, _sluice_offset)");
+  const auto refused = RefusedBy(landed);
+  ASSERT_EQ(refused.size(), 3u) << refused.at(0);
+  EXPECT_NE(refused[1].find("constraint t_name_key"), std::string::npos) << refused[1];
+  EXPECT_EQ(Rows("SELECT * FROM t ORDER BY 1"), (std::vector<std::string>{"1|a", "2|b", "3|e"}));
+}
+
+TEST_F(SinkTest, InsertTakesTheFirstOfAKeyAndTheOthersAreRefused) {
+  for (const char* key : {"", " PRIMARY KEY"}) {
+    Rows(fmt::format(
+        "DROP TABLE IF EXISTS t; CREATE TABLE t (id bigint{}, name text); INSERT INTO t "
+        "VALUES (7, 'there')",
+        key));
+    Load load = LoadOf("t", Mode::kInsert, kIdName, {"id"});
+    load.on_refusal = OnRefusal::kReject;
+    auto landed = Write(load,
+                        "SELECT i % 10 AS id, 'n' || i AS name, 'p' AS _sluice_partition, i AS "
+                        "_sluice_offset FROM range(1, 15) r(i)");
+    const auto refused = RefusedBy(landed);
+    EXPECT_EQ(refused.size(), 5u);
+    EXPECT_EQ(landed->refused.at(0).partition, "p");
+    EXPECT_EQ(landed->refused.at(0).offset, 7);
+    EXPECT_EQ(
+        Rows("SELECT name FROM t ORDER BY id"),
+        (std::vector<std::string>{"n10", "n1", "n2", "n3", "n4", "n5", "n6", "there", "n8", "n9"}));
+  }
+}
+
+TEST_F(SinkTest, WhatNoTextHoldsAndWhatATriggerRaisesAreRefusedToo) {
+  Rows(
+      "CREATE TABLE t (id bigint, name text); CREATE FUNCTION no() RETURNS trigger LANGUAGE "
+      "plpgsql "
+      "AS $$ BEGIN IF NEW.id = 4 THEN RAISE EXCEPTION 'not four'; END IF; RETURN NEW; END $$; "
+      "CREATE TRIGGER no BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION no()");
+  Load load = LoadOf("t", Mode::kAppend, kIdName);
+  load.on_refusal = OnRefusal::kReject;
+  auto landed =
+      Write(load,
+            "SELECT i AS id, CASE i WHEN 2 THEN chr(0) ELSE 'n' END AS name FROM range(6) "
+            "r(i)");
+  const auto refused = RefusedBy(landed);
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_NE(refused[0].find("SQLSTATE P0001: loading into 't': not four"), std::string::npos)
+      << refused[0];
+  EXPECT_NE(refused[1].find("has a NUL"), std::string::npos) << refused[1];
+  EXPECT_EQ(One("SELECT count(*), sum(id) FROM t"), "4|9");
+}
+
+TEST_F(SinkTest, WhatIsNoRowsFaultFailsAllOfIt) {
+  Rows("CREATE TABLE t (id bigint, name text)");
+  Load load = LoadOf("t", Mode::kAppend, kIdName);
+  load.on_refusal = OnRefusal::kReject;
+  ASSERT_TRUE(sink_->Prepare({load}, {}).ok());
+  for (const char* fault :
+       {"ALTER TABLE t ADD must bigint NOT NULL GENERATED ALWAYS AS (id) STORED; ALTER TABLE t "
+        "RENAME name TO nome",
+        "DROP TABLE t"}) {
+    auto landing = sink_->Begin(lane_, {load}, Visibility::kTarget, std::nullopt);
+    ASSERT_TRUE(landing.ok());
+    Rows(fault);
+    auto landed = (*landing)->Write(0, "SELECT 1 AS id, 'a' AS name", {}, {});
+    ASSERT_FALSE(landed.ok());
+    EXPECT_NE(landed.error().kind, ErrorKind::kData) << landed.error().message;
+    EXPECT_NE(landed.error().message.find("run again"), std::string::npos)
+        << landed.error().message;
+  }
+}
+
+TEST_F(SinkTest, BatchesAreStatementsOfOneTransaction) {
+  Rows(
+      "CREATE TABLE t (id bigint, name text); CREATE TABLE said (n bigint); CREATE FUNCTION say() "
+      "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO said SELECT count(*) FROM fresh; "
+      "RETURN NULL; END $$; CREATE TRIGGER say AFTER INSERT ON t REFERENCING NEW TABLE AS fresh "
+      "FOR "
+      "EACH STATEMENT EXECUTE FUNCTION say()");
+  Load load = LoadOf("t", Mode::kAppend, kIdName);
+  load.batch_size = 4;
+  auto landed = Write(load, "SELECT i AS id, 'n' AS name FROM range(10) r(i)");
+  ASSERT_TRUE(landed.ok()) << Format(landed.error());
+  EXPECT_EQ(landed->inserted, 10u);
+  EXPECT_EQ(Rows("SELECT n FROM said ORDER BY n"), (std::vector<std::string>{"2", "4", "4"}));
+  EXPECT_EQ(One("SELECT count(*), count(DISTINCT xmin::text) FROM t"), "10|1");
+  load.mode = Mode::kOverwrite;
+  ASSERT_TRUE(Write(load, "SELECT i AS id, 'n' AS name FROM range(7) r(i)").ok());
+  EXPECT_EQ(One("SELECT count(*) FROM t"), "7");
+}
+
 TEST_F(SinkTest, OverwriteKeepsGrantsIndexesAndViews) {
   Rows(
       "CREATE TABLE t (id bigint PRIMARY KEY, name text); CREATE INDEX by_name ON t (name); CREATE "

@@ -93,6 +93,7 @@ Result<std::optional<Target>> FindTarget(Connection& connection, const TableName
                                      : relation == "m" ? "a materialized view"
                                                        : "no table"));
   }
+  target.foreign = relation == "f";
   target.columns = TRY(ColumnsOf(connection, target.quoted, stop));
   target.provenance = target.Find(kEpochColumn) != nullptr;
   const Answer indexes =

@@ -20,6 +20,7 @@ struct Target {
   std::vector<TypedColumn> columns;
   std::vector<std::set<std::string>> unique;  // the columns of each unique index
   bool provenance = false;                    // it has _sluice_epoch
+  bool foreign = false;
 
   const TypedColumn* Find(std::string_view column) const;
   bool HasUniqueKey(const std::vector<std::string>& key) const;

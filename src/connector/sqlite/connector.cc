@@ -52,7 +52,8 @@ Connector SqliteConnector() {
   connector.summary = "Tables of an SQLite file, read and written.";
   connector.connection = sqlite::SettingsSpec().facts();
   connector.extract_keys = {"table", "query", "interval", "incremental", "consistency"};
-  connector.load_keys = {"table", "key", "partition", "compare", "ignore", "provenance"};
+  connector.load_keys = {"table",  "key",        "partition", "compare",
+                         "ignore", "provenance", "batch_size"};
   connector.check = [](const Node& connection) -> Status {
     TRY(sqlite::ReadSettings(&connection));
     return Ok();

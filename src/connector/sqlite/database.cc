@@ -172,6 +172,9 @@ class File final : public Database {
     return refused_ == SQLITE_CONSTRAINT_UNIQUE || refused_ == SQLITE_CONSTRAINT_PRIMARYKEY ||
            refused_ == SQLITE_CONSTRAINT_ROWID;
   }
+  std::string code() const override {
+    return refused_ == SQLITE_OK ? "" : fmt::format("SQLite error {}", refused_);
+  }
   bool lost() const override { return false; }
 
   Result<Statement> Prepare(const char* text, const char** tail) {

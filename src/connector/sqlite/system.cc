@@ -264,6 +264,13 @@ class SqliteSystem final : public tables::System {
                          const std::vector<const TableColumn*>&) const override {
     return "";
   }
+  std::string IndexTemporary(std::string_view name, std::string_view column) const override {
+    return fmt::format("CREATE INDEX temp.{} ON {} ({})", Quote(std::string(name) + "_by"),
+                       Quote(name), Quote(column));
+  }
+  std::string JsonValue(const std::string& quoted) const override {
+    return fmt::format("CASE typeof({0}) WHEN 'blob' THEN hex({0}) ELSE {0} END", quoted);
+  }
   std::string Exact(const TableColumn&, const std::string& quoted) const override {
     return fmt::format("quote({})", quoted);
   }

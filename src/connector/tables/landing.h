@@ -50,8 +50,14 @@ class TableLanding final : public Landing {  // the driver's thread; outlived by
 
  private:
   Result<Target> TargetOf(const Load& load, std::stop_token stop);
+  // The target, which no other landing of its kind touches until this one ends; in the transaction.
+  Result<Target> Claim(const Load& load, std::stop_token stop);
+  Incoming From(const std::string& select, const std::vector<sql::Bound>& bound) const;
   Result<Landed> ApplyTo(const Load& load, const Incoming& rows, std::stop_token stop);
-  Result<Landed> StageRows(const Load& load, const Incoming& rows, std::stop_token stop);
+  Result<Landed> StageRows(const Load& load, const std::string& table, const Incoming& rows,
+                           std::stop_token stop);
+  Result<Landed> WriteInPieces(const Load& load, const std::string& select,
+                               const std::vector<sql::Bound>& bound, std::stop_token stop);
 
   Parts parts_;
   Stage stage_;

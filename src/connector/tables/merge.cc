@@ -29,7 +29,7 @@ std::vector<std::string> StageColumns(const System& system, const std::vector<Se
 
 Merge::Merge(Link& link, const System& system, const Target& target, const Load& load,
              const Incoming& rows, std::vector<SentColumn> columns, std::vector<SentColumn> order,
-             std::stop_token stop)
+             std::stop_token stop, Part part)
     : link_(link),
       system_(system),
       target_(target),
@@ -37,7 +37,8 @@ Merge::Merge(Link& link, const System& system, const Target& target, const Load&
       rows_(rows),
       columns_(std::move(columns)),
       order_(std::move(order)),
-      stop_(std::move(stop)) {
+      stop_(std::move(stop)),
+      part_(part) {
   for (const SentColumn& column : columns_) names_.push_back(system_.Quote(column.name));
   for (const std::string& key : load_.key) {
     const TableColumn* column = target_.Find(key);
@@ -46,11 +47,11 @@ Merge::Merge(Link& link, const System& system, const Target& target, const Load&
 }
 
 Result<Merge> Merge::Make(Link& link, const System& system, const Target& target, const Load& load,
-                          const Incoming& rows, std::stop_token stop) {
+                          const Incoming& rows, std::stop_token stop, Part part) {
   auto columns = TRY(SendingTo(system, target, load));
   auto order = TRY(SendingOrder(system, load));
   return Merge(link, system, target, load, rows, std::move(columns), std::move(order),
-               std::move(stop));
+               std::move(stop), part);
 }
 
 Status Merge::CreateTemporary(std::string_view name, const std::string& what) {
@@ -88,6 +89,8 @@ Status Merge::Gather() {
 }
 
 Result<Landed> Merge::Apply() {
+  const bool replaces = load_.mode == Mode::kOverwrite || load_.mode == Mode::kReplacePartition;
+  if (part_ == Part::kClear && !replaces) return Landed{};
   if (!rows_.query) staged_ = TRY(Count("FROM " + from_));
   const Landed landed = TRY(ByMode());
   for (const std::string_view name : made_) TRY(Change(system_.DropTemporary(name)));
@@ -105,7 +108,7 @@ Result<Landed> Merge::ByMode() {
     case Mode::kReplace:
       return Replace();
     case Mode::kOverwrite:
-      return Append({.deleted = TRY(Change("DELETE FROM " + target_.quoted))});
+      return Overwrite();
     case Mode::kReplacePartition:
       return ReplacePartition();
   }
@@ -118,6 +121,12 @@ Result<Landed> Merge::Append(Landed landed) {
   auto taken = link_.Fill(target_.quoted, columns_, epoch, *rows_.query, stop_);
   landed.rows = landed.inserted = TRY(std::move(taken).While(Loading()));
   return landed;
+}
+
+Result<Landed> Merge::Overwrite() {
+  Landed landed;
+  if (part_ != Part::kAdd) landed.deleted = TRY(Change("DELETE FROM " + target_.quoted));
+  return part_ == Part::kClear ? landed : Append(landed);
 }
 
 Result<Landed> Merge::Insert() {
@@ -208,12 +217,13 @@ Result<Landed> Merge::ReplacePartition() {
     equal.push_back(fmt::format("{} {} p._sluice_{}", text, system_.Same(), i));
     columns.push_back(fmt::format("{} AS _sluice_{}", text, i));
   }
-  if (!given.empty()) TRY(RefuseOthers(given));
+  if (!given.empty() && part_ != Part::kClear) TRY(RefuseOthers(given));
   Landed landed;
+  if (part_ == Part::kAdd) return InsertStaged(landed);
   if (columns.empty()) {
     landed.deleted =
         TRY(Change(fmt::format("DELETE FROM {} WHERE {}", target_.quoted, Join(given, " AND "))));
-    return InsertStaged(landed);
+    return part_ == Part::kClear ? landed : InsertStaged(landed);
   }
   const std::string partitions = system_.Temporary(kPartitions);
   TRY(CreateTemporary(kPartitions,
@@ -221,7 +231,7 @@ Result<Landed> Merge::ReplacePartition() {
   equal.insert(equal.end(), given.begin(), given.end());
   landed.deleted =
       TRY(Change(system_.DeleteMatching(target_.quoted, partitions, Join(equal, " AND "))));
-  return InsertStaged(landed);
+  return part_ == Part::kClear ? landed : InsertStaged(landed);
 }
 
 Status Merge::RefuseOthers(const std::vector<std::string>& given) {

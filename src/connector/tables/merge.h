@@ -29,10 +29,14 @@ struct Incoming {
   EpochId epoch;
 };
 
+// What replaces does two things, and rows that are added piece by piece need them apart.
+enum class Part : uint8_t { kBoth, kClear, kAdd };
+
 class Merge {  // one load of one landing
  public:
   static Result<Merge> Make(Link& link, const System& system, const Target& target,
-                            const Load& load, const Incoming& rows, std::stop_token stop);
+                            const Load& load, const Incoming& rows, std::stop_token stop,
+                            Part part = Part::kBoth);
 
   // Before the transaction: gathers the rows, where they are not taken directly.
   Status Gather();
@@ -42,12 +46,13 @@ class Merge {  // one load of one landing
  private:
   Merge(Link& link, const System& system, const Target& target, const Load& load,
         const Incoming& rows, std::vector<SentColumn> columns, std::vector<SentColumn> order,
-        std::stop_token stop);
+        std::stop_token stop, Part part);
 
   bool direct() const;
   Status CreateTemporary(std::string_view name, const std::string& what);
   Result<Landed> ByMode();
   Result<Landed> Append(Landed landed);
+  Result<Landed> Overwrite();
   Result<Landed> Insert();
   Result<Landed> Upsert();
   Result<Landed> Replace();
@@ -77,6 +82,7 @@ class Merge {  // one load of one landing
   const Incoming& rows_;
   const std::vector<SentColumn> columns_, order_;
   std::stop_token stop_;
+  Part part_;
   std::vector<std::string> names_, keys_;  // quoted
   std::vector<std::string_view> made_;     // temporary tables
   std::string from_;                       // where the gathered rows are

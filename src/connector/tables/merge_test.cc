@@ -57,6 +57,107 @@ TEST_P(MergeTest, AddsColumnsAndRefusesToNarrow) {
       << refused;
 }
 
+// "message|original" of each, sorted.
+Texts RefusedBy(const Result<Landed>& landed) {
+  if (!landed.ok()) return {Format(landed.error())};
+  Texts texts;
+  for (const Letter& letter : landed->refused)
+    texts.push_back(letter.message + "|" + letter.original);
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+TEST_P(MergeTest, RefusedRowsAreLeftOutInEveryMode) {
+  for (const Mode mode : {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
+                          Mode::kOverwrite, Mode::kReplacePartition}) {
+    SCOPED_TRACE(NameOf(mode));
+    MakeTable(true, " CHECK (name <> 'x')");
+    Rows("INSERT INTO t VALUES (7, 'there')");
+    const bool keyed = mode == Mode::kInsert || mode == Mode::kUpsert || mode == Mode::kReplace;
+    Load load = LoadOf("t", mode, kIdName, {});
+    if (keyed) load.key = {"id"};
+    if (mode == Mode::kReplacePartition) load.partition = {{.column = "name", .value = {}}};
+    load.on_refusal = OnRefusal::kReject;
+    auto landed =
+        Write(load,
+              "SELECT i AS id, CASE i WHEN 900 THEN 'x' WHEN 901 THEN NULL ELSE 'n' END AS "
+              "name FROM range(10, 1000) r(i) UNION ALL BY NAME SELECT 3 AS id, 'x' AS "
+              "name");
+    const Texts refused = RefusedBy(landed);
+    ASSERT_EQ(refused.size(), 2u) << refused.at(0);
+    EXPECT_NE(refused[0].find("error "), std::string::npos) << refused[0];
+    EXPECT_NE(ToLower(refused[0]).find("constraint"), std::string::npos) << refused[0];
+    for (const char* original : {"3", "900"}) {
+      EXPECT_TRUE(std::any_of(refused.begin(), refused.end(), [&](const std::string& text) {
+        return text.find(fmt::format("\"id\":{}", original)) != text.npos ||
+               text.find(fmt::format("\"id\": {}", original)) != text.npos;
+      })) << refused[0];
+    }
+    EXPECT_EQ(landed->rows, 989u);
+    EXPECT_EQ(landed->inserted, 989u);
+    EXPECT_EQ(One("SELECT count(*) FROM t WHERE id >= 10"), "989");
+    EXPECT_EQ(One("SELECT count(*) FROM t WHERE id = 7"), mode == Mode::kOverwrite ? "0" : "1");
+  }
+}
+
+TEST_P(MergeTest, RefusedRowsOfAKeyGoTogetherAndWhatIsThereStays) {
+  MakeTable(true, " UNIQUE");
+  Rows("INSERT INTO t VALUES (1, 'a'); INSERT INTO t VALUES (2, 'b')");
+  Load load = LoadOf("t", Mode::kUpsert, kIdName, {"id"});
+  load.on_refusal = OnRefusal::kReject;
+  load.order = {{"_sluice_offset", "BIGINT", true}};
+  auto landed = Write(load,
+                      "SELECT * FROM (VALUES (1, 'c', 0), (1, 'b', 1), (3, 'd', 2), (3, 'e', 3), "
+                      "(NULL, 'f', 4)) v(id, name, _sluice_offset)");
+  const Texts refused = RefusedBy(landed);
+  EXPECT_EQ(refused.size(), 3u) << refused.at(0);
+  EXPECT_EQ(Content(), (Texts{"1|a", "2|b", "3|e"}));
+}
+
+TEST_P(MergeTest, InsertTakesTheFirstOfAKeyAndTheOthersAreRefused) {
+  for (const bool key : {true, false}) {
+    MakeTable(key);
+    Rows("INSERT INTO t VALUES (7, 'there')");
+    Load load = LoadOf("t", Mode::kInsert, kIdName, {"id"});
+    load.on_refusal = OnRefusal::kReject;
+    auto landed = Write(load,
+                        "SELECT i % 10 AS id, 'n' || i AS name, 'p' AS _sluice_partition, i AS "
+                        "_sluice_offset FROM range(1, 15) r(i)");
+    EXPECT_EQ(RefusedBy(landed).size(), 5u);
+    EXPECT_EQ(Content("id, name").at(7), "7|there");
+    EXPECT_EQ(Content("id, name").at(1), "1|n1");
+    EXPECT_EQ(landed->refused.at(0).offset, 7);
+  }
+}
+
+TEST_P(MergeTest, WhatCannotBeSentIsRefusedToo) {
+  MakeTable(false);
+  Load load = LoadOf("t", Mode::kAppend, {{"id", "BIGINT"}, {"d", "DATE"}});
+  load.on_refusal = OnRefusal::kReject;
+  auto landed =
+      Write(load, "SELECT i AS id, DATE '9990-01-01' + (i * 1500)::INT AS d FROM range(6) r(i)");
+  const Texts refused = RefusedBy(landed);
+  EXPECT_EQ(refused.size(), 3u) << refused.at(0);
+  EXPECT_EQ(One("SELECT count(*) FROM t"), "3");
+}
+
+TEST_P(MergeTest, BatchesAreOneTransaction) {
+  for (const Mode mode : {Mode::kAppend, Mode::kUpsert, Mode::kOverwrite}) {
+    MakeTable(true, " NOT NULL");
+    Load load = LoadOf("t", mode, kIdName, {});
+    if (mode == Mode::kUpsert) load.key = {"id"};
+    load.batch_size = 4;
+    auto landed = Write(load, "SELECT i AS id, 'n' AS name FROM range(10) r(i)");
+    ASSERT_TRUE(landed.ok()) << Format(landed.error());
+    EXPECT_EQ(landed->inserted, 10u);
+    EXPECT_EQ(One("SELECT count(*) FROM t"), "10");
+    const std::string sixth =
+        "SELECT if(i = 25, NULL, 'n') AS name, i AS id FROM range(20, 26) r(i)";
+    EXPECT_NE(Refused(load, sixth), "it was taken");
+    EXPECT_EQ(One("SELECT count(*) FROM t"), "10");
+  }
+}
+
 TEST_P(MergeTest, UpsertIsTheSameWithAndWithoutAKeyOfTheTable) {
   for (const bool key : {true, false}) {
     MakeTable(key, ", kept VARCHAR(10) DEFAULT 'k'");

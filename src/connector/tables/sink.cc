@@ -37,7 +37,8 @@ Result<Capabilities> TableSink::Describe() {
   return Capabilities{.atomicity = Atomicity::kRecorded,
                       .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
                                 Mode::kOverwrite, Mode::kReplacePartition},
-                      .describe = system_->Shown()};
+                      .describe = system_->Shown(),
+                      .rejects_rows = true};
 }
 
 Result<std::optional<Schema>> TableSink::Target(const Load& load) {

@@ -9,6 +9,14 @@
 
 namespace sluice::tables {
 
+Result<std::vector<std::string>> ColumnsOfStage(const System& system, const Target& target,
+                                                const Load& load) {
+  std::vector<std::string> columns =
+      StageColumns(system, TRY(SendingTo(system, target, load)), TRY(SendingOrder(system, load)));
+  columns.push_back(system.Quote(kEpochColumn) + " BIGINT");
+  return columns;
+}
+
 Stage::Stage(std::shared_ptr<const System> system, const TableName& place, const Lane& lane)
     : system_(std::move(system)),
       schema_(place.schema),
@@ -23,9 +31,7 @@ std::string Stage::NameOf(const Load& load) const {
 }
 
 Status Stage::Create(Link& link, const Target& target, const Load& load) const {
-  std::vector<std::string> columns = StageColumns(*system_, TRY(SendingTo(*system_, target, load)),
-                                                  TRY(SendingOrder(*system_, load)));
-  columns.push_back(system_->Quote(kEpochColumn) + " BIGINT");
+  const std::vector<std::string> columns = TRY(ColumnsOfStage(*system_, target, load));
   TRY(link.Run(fmt::format("CREATE TABLE IF NOT EXISTS {} ({}){}", NameOf(load),
                            Join(columns, ", "), system_->TableOptions())));
   return Ok();

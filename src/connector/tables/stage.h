@@ -15,6 +15,10 @@
 
 namespace sluice::tables {
 
+// The definitions of its columns.
+Result<std::vector<std::string>> ColumnsOfStage(const System& system, const Target& target,
+                                                const Load& load);
+
 class Stage {  // one thread
  public:
   Stage(std::shared_ptr<const System> system, const TableName& place, const Lane& lane);

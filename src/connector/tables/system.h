@@ -94,7 +94,8 @@ class Link {  // a connection; one thread at a time
                                 std::optional<int64_t> epoch, const Outgoing& rows,
                                 std::stop_token stop) = 0;
 
-  virtual bool duplicate() const = 0;  // the last error was that a key is there already
+  virtual bool duplicate() const = 0;    // the last error was that a key is there already
+  virtual std::string code() const = 0;  // what the system calls its last error; empty: none
   virtual bool lost() const = 0;
   virtual int64_t process() const { return 0; }  // the server's; to be ended when it hangs
 };
@@ -191,6 +192,11 @@ class System {
   // A definition of an index on `keys` within CREATE TABLE; empty: it is a statement of its own.
   virtual std::string KeyOfStage(const std::string& table,
                                  const std::vector<const TableColumn*>& keys) const = 0;
+  // A statement that makes an index of a temporary table; where KeyOfStage gives none.
+  virtual std::string IndexTemporary(std::string_view /*name*/, std::string_view /*column*/) const {
+    return "";
+  }
+  virtual std::string JsonValue(const std::string& quoted) const { return quoted; }
   // Equal for equal values only, whatever the column's own comparison says.
   virtual std::string Exact(const TableColumn& column, const std::string& quoted) const = 0;
   // `insert` so that rows whose key is there are updated instead; empty: it would go by other keys

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""What befalls a database server while rows are on their way into it: it falls over, ends a connection, has no room left,
+is restored from a backup, loses or changes the table. Nothing is lost or repeated, and nothing a row did not do is
+blamed on one.
+
+    test/crash/server_faults_test.py [restarts] [--keep]      N=50 SEED=7 by the environment; without N 4 of each
+"""
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import rig  # noqa: E402
+from rig import expect, expect_equal, expect_in  # noqa: E402
+import servers  # noqa: E402
+
+os.environ["RIG_PG_PASSWORD"] = servers.PASSWORD
+TIMES = min(int(os.environ.get("N") or 4), 50)
+SEED = int(os.environ.get("SEED") or time.time_ns() // 1_000_000 % 1_000_000)
+ROWS = 20_000
+SERVERS = {}
+
+
+def server(kind):
+    if kind == "postgres" and servers.postgres_programs() is None:
+        raise rig.Skipped("no PostgreSQL server; apt-get install postgresql")
+    if kind == "mysql" and not servers.mariadb_programs():
+        raise rig.Skipped("no MariaDB server; apt-get install mariadb-server")
+    if kind not in SERVERS:
+        SERVERS[kind] = {"postgres": servers.Postgres, "mysql": servers.Mariadb}[kind]()
+    return SERVERS[kind]
+
+
+def project_on(project, kind):
+    database = server(kind).database()
+    project.create(server(kind).connection("db", database))
+    return database
+
+
+def load(project, words, more="epoch: { max_rows: 4000 }\nretry: { attempts: 10, delay: 300ms, backoff: constant }", step=""):
+    project.pipeline("load", f"""
+{more}
+steps:
+  rows: {{ extract: {{ from: file, path: "in/*.ndjson", columns: {{ id: bigint, name: varchar }} }} }}
+  out:  {{ load: {{ into: db, table: orders, {words} }}{step} }}
+""")
+
+
+def write_rows(project, name, numbers):
+    project.write(f"in/{name}.ndjson", "".join(f'{{"id": {i}, "name": "n{i}"}}\n' for i in numbers))
+
+
+def run(project, *words, code=0):
+    done = project.sluice("run", "load", *words)
+    expect_equal(done.code, code, f"exit code of run load {' '.join(words)}:\n{done.text}")
+    return done
+
+
+def hit_in_mid_load(project, kind, mode, strike):
+    """TIMES loads, each struck at a random time while it runs, and every row of all of them is there once."""
+    chance = random.Random(SEED)
+    database = project_on(project, kind)
+    load(project, mode)
+    run_seconds, struck, tried = 1.0, 0, 0
+    while struck < TIMES and tried < 4 * TIMES:
+        write_rows(project, f"{tried:04}", range(tried * ROWS, (tried + 1) * ROWS))
+        begun = time.monotonic()
+        process = project.start("run", "load", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.02, run_seconds))  # the moment of the strike is what is tried
+        running = hit = False
+        while process.poll() is None and not hit:
+            running, hit = True, strike(database)
+            time.sleep(0.005)  # until there is something to strike at
+        struck += hit
+        process.wait(timeout=rig.RUN_SECONDS)
+        if not running:
+            run_seconds = max(0.1, (time.monotonic() - begun) * 0.8)
+        tried += 1
+        run(project)
+        expect_equal(server(kind).query(database, "SELECT count(*), count(DISTINCT id), max(id) FROM orders"),
+                     [[str(tried * ROWS), str(tried * ROWS), str(tried * ROWS - 1)]],
+                     f"rows after strike {struck} (seed {SEED})")
+    expect_equal(struck, TIMES, f"strikes in mid-load of {tried} (seed {SEED})")
+    print(f"{struck} {strike.__name__} of {kind}, {mode}, seed {SEED}: 0 lost, 0 repeated", flush=True)
+    return database
+
+
+def restart_postgres(_):
+    server("postgres").crash()
+    server("postgres").start()
+    return True
+
+
+def restart_mysql(_):
+    server("mysql").crash()
+    server("mysql").start()
+    return True
+
+
+def terminate_backends(database):
+    ended = server("postgres").query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ="
+                                     f" 'sluice' AND datname = '{database}'")
+    return ended != []
+
+
+def kill_connections(database):
+    victims = server("mysql").query("mysql", f"SELECT id FROM information_schema.processlist WHERE db = '{database}'")
+    for victim in victims:
+        server("mysql").client("mysql", f"KILL {victim[0]}")
+    return victims != []
+
+
+def test_postgres_restarts_under_append(project):
+    hit_in_mid_load(project, "postgres", "mode: append", restart_postgres)
+
+
+def test_postgres_restarts_under_upsert(project):
+    database = hit_in_mid_load(project, "postgres", "mode: upsert, key: id", restart_postgres)
+    expect_equal(server("postgres").number(database, "SELECT count(*) FROM pg_tables WHERE schemaname = '_sluice_stage'"), 0,
+                 "stages that are left")
+
+
+def test_postgres_backends_terminated(project):
+    hit_in_mid_load(project, "postgres", "mode: append", terminate_backends)
+
+
+def test_mysql_restarts(project):
+    hit_in_mid_load(project, "mysql", "mode: append", restart_mysql)
+
+
+def test_mysql_connections_killed(project):
+    hit_in_mid_load(project, "mysql", "mode: upsert, key: id", kill_connections)
+
+
+def test_disk_full(project):
+    """The disk of the table is full: the run fails and says so, no row is blamed; with room it goes on."""
+    small = Path(tempfile.mkdtemp(prefix="sluice_small_"))
+    mounted = os.getuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)],
+                                                  capture_output=True, check=False).returncode == 0
+    if not mounted:
+        small.rmdir()
+        raise rig.Skipped("a small disk needs root and mount")
+    try:
+        shutil.chown(small, "postgres")
+        os.chmod(small, 0o700)
+        database = project_on(project, "postgres")
+        postgres = server("postgres")
+        postgres.query(database, f"CREATE TABLESPACE small LOCATION '{small}'",
+                       "CREATE TABLE orders (id bigint, name text, _sluice_epoch bigint) TABLESPACE small")
+        load(project, "mode: append", more="", step=", on_row_error: reject")
+        write_rows(project, "1", range(100_000))
+        done = run(project, code=1)
+        expect_in("No space left on device", done.text)
+        expect_in("no dead letters", project.sluice("dead-letters", "list").text)
+        expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 0, "rows")
+        postgres.query(database, "ALTER TABLE orders SET TABLESPACE pg_default", "DROP TABLESPACE small")
+        run(project)
+        expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["100000"] * 2], "rows")
+    finally:
+        subprocess.run(["umount", str(small)], check=False)
+        small.rmdir()
+
+
+def test_restored_from_a_backup(project):
+    """The destination is that of yesterday: refused with both numbers; resync goes on from what is there."""
+    database = project_on(project, "postgres")
+    postgres = server("postgres")
+    load(project, "mode: append", more="")
+    write_rows(project, "1", range(10))
+    run(project)
+    postgres.query("postgres", f"CREATE DATABASE backup_{database} TEMPLATE {database}")
+    write_rows(project, "2", range(10, 20))
+    run(project)
+    epoch = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
+    postgres.query("postgres", f"DROP DATABASE {database}", f"ALTER DATABASE backup_{database} RENAME TO {database}")
+    before = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
+    done = run(project, code=1)
+    expect_in(f"knows epoch {before} of", done.text)
+    expect_in(f"ledger knows epoch {epoch}", done.text)
+    expect_in("sluice resync load", done.text)
+    expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 10, "rows")
+    done = project.sluice("resync", "load")
+    expect_equal(done.code, 0, f"exit code of resync:\n{done.text}")
+    run(project)
+    expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["20", "20"]], "rows")
+
+
+def test_records_dropped_and_resynced(project):
+    database = project_on(project, "postgres")
+    postgres = server("postgres")
+    load(project, "mode: upsert, key: id", more="")
+    write_rows(project, "1", range(10))
+    run(project)
+    postgres.query(database, "DROP TABLE _sluice_epochs")
+    done = run(project, code=1)
+    expect_in("knows epoch 0 of", done.text)
+    expect_in("ledger knows epoch 1", done.text)
+    expect_equal(project.sluice("resync", "load").code, 0, "exit code of resync")
+    run(project)
+    expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["10", "10"]], "rows")
+
+
+WAITS = """
+import os, time
+def wait(row):
+    if row["id"] == 17:
+        open("waiting", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.02)
+    return row
+"""
+
+
+def between_two_epochs(project, database, statement):
+    """The run stops in its second of three epochs; `statement` waits for the table, and has it before the third."""
+    process = project.start("run", "load")
+    for _ in range(1200):
+        if (project.folder / "waiting").exists() or process.poll() is not None:
+            break
+        time.sleep(0.05)  # until it is in the second
+    words = ["psql", "-h", "127.0.0.1", "-p", str(server("postgres").port), "-U", "postgres", "-d", database, "-q", "-c", statement]
+    other = subprocess.Popen(words, env={**os.environ, "PGPASSWORD": servers.PASSWORD})
+    for _ in range(600):
+        if server("postgres").number(database, "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0:
+            break
+        time.sleep(0.05)  # until it waits
+    project.write("go", "")
+    out, err = process.communicate(timeout=rig.RUN_SECONDS)
+    expect_equal(other.wait(), 0, f"exit code of {statement}")
+    return rig.Done(process.returncode, out, err)
+
+
+def test_table_vanishes_or_changes_in_mid_run(project):
+    for number, (statement, words) in enumerate([
+            ("DROP TABLE orders", "was dropped while the run was under way; run again"),
+            ("ALTER TABLE orders DROP COLUMN name", "'orders' has lost its column 'name' while the run was under way"),
+            ("ALTER TABLE orders ALTER COLUMN id TYPE smallint", "column 'id' of 'orders' is smallint, the rows have BIGINT")]):
+        one = rig.Project(project.folder / str(number))
+        database = project_on(one, "postgres")
+        one.write("functions/wait.py", WAITS)
+        one.pipeline("load", """
+epoch: { max_rows: 10 }
+steps:
+  rows: { extract: { from: file, path: "in/*.ndjson", columns: { id: bigint, name: varchar } } }
+  wait: { function: { python: functions/wait.py, name: wait } }
+  out:  { load: { into: db, table: orders, mode: append }, on_row_error: reject }
+""")
+        for part in range(3):
+            write_rows(one, part, range(part * 10, part * 10 + 10))
+        done = between_two_epochs(one, database, statement)
+        expect_equal(done.code, 1, f"exit code after {statement}\n{done.text}")
+        expect_in(words, done.text)
+        expect_in("no dead letters", one.sluice("dead-letters", "list").text)
+
+
+def test_no_permission(project):
+    database = project_on(project, "postgres")
+    postgres = server("postgres")
+    role = f"limited_{database}"
+    postgres.query(database, f"CREATE ROLE {role} LOGIN PASSWORD '{servers.PASSWORD}'", f"GRANT CREATE ON SCHEMA public TO {role}",
+                   "CREATE TABLE orders (id bigint, name text)", f"GRANT SELECT ON orders TO {role}")
+    project.create(postgres.connection("db", database).replace("user: postgres", f"user: {role}"))
+    load(project, "mode: append", more="retry: { attempts: 3, delay: 10s }", step=", on_row_error: reject")
+    write_rows(project, "1", range(10))
+    begun = time.monotonic()
+    done = run(project, code=1)
+    expect_in("permission denied for table orders", done.text)
+    expect(time.monotonic() - begun < 10, "what would be refused again was tried again")
+    expect_in("no dead letters", project.sluice("dead-letters", "list").text)
+    postgres.query(database, f"GRANT INSERT ON orders TO {role}")
+    run(project)
+    expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 10, "rows")
+
+
+TESTS = [value for name, value in sorted(globals().items()) if name.startswith("test_")]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(rig.main_of(TESTS))
+    finally:
+        for one in SERVERS.values():
+            one.stop()
