@@ -33,6 +33,9 @@ struct SourceShape {
   bool ordered = false;  // rows have a partition and an offset (needed for event_time)
   bool named = false;    // rows come with kPartitionColumn alone, because the request asked for it
   std::string describe;  // for `plan`: "3 files, csv, 1.1 GB"
+  // What each visible column is in the blocks of the source's scan, in words that its sinks know
+  // ("postgres:int8"); empty: its blocks are for its own decoders only.
+  std::vector<std::string> wire = {};
 };
 
 struct Limits {  // 0: no limit
