@@ -18,4 +18,9 @@ Landed& Landed::operator+=(Landed other) {
   return *this;
 }
 
+Result<Landed> Landing::Relay(size_t, sql::Scan&, const std::vector<std::string>&,
+                              std::stop_token) {
+  return InternalError("blocks were relayed to a sink that takes none");
+}
+
 }  // namespace sluice

@@ -15,6 +15,7 @@
 #include "data/block.h"
 #include "data/range.h"
 #include "sql/database.h"
+#include "sql/scan.h"
 
 namespace sluice {
 
@@ -54,6 +55,10 @@ class Landing {  // the driver's thread
   // to others until Commit.
   virtual Result<Landed> Write(size_t index, const std::string& select,
                                const std::vector<sql::Bound>& bound, std::stop_token stop) = 0;
+  // As Write, of all rows of a source's scan, whose blocks go as they are: nothing between decodes
+  // them, and the scan's counts are raised here.
+  virtual Result<Landed> Relay(size_t index, sql::Scan& scan, const std::vector<std::string>& wire,
+                               std::stop_token stop);
   // Runs a statement of the user's inside the destination (an action). Returns the rows it changed.
   virtual Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
                                std::stop_token stop) = 0;
@@ -78,6 +83,10 @@ class Sink {  // the driver's thread
   virtual Result<Capabilities> Describe() = 0;
   // The columns that the target has now; nullopt: it does not exist. Plan time too.
   virtual Result<std::optional<Schema>> Target(const Load& load) = 0;
+  // Whether its landings can Relay blocks with such columns (SourceShape::wire). Plan time too.
+  virtual Result<bool> TakesRelay(const Load& /*load*/, const std::vector<std::string>& /*wire*/) {
+    return false;
+  }
   // Tables, added columns, the record's own table; idempotent; own transaction. Refuses what the
   // mode cannot do on the target.
   virtual Status Prepare(const std::vector<Load>& loads, std::stop_token stop) = 0;

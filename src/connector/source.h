@@ -35,6 +35,9 @@ struct SourceShape {
   bool named = false;    // rows come with kPartitionColumn alone, because the request asked for it
   std::optional<Pushdown> pushdown;  // what of a filter the request's `condition` may hold
   std::string describe;              // for `plan`: "3 files, csv, 1.1 GB"
+  // What each visible column is in the blocks of the source's scan, in words that its sinks know
+  // ("postgres:int8"); empty: its blocks are for its own decoders only.
+  std::vector<std::string> wire = {};
 };
 
 struct Limits {  // 0: no limit

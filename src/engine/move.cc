@@ -426,6 +426,25 @@ Status Mover::Finish(sql::Session& session, BookKeeper& books, Moved& moved) {
   return Ok();
 }
 
+Result<Landed> Mover::Write(const PlannedLoad& load, Landing& landing, size_t index) {
+  const relation::Text text = TRY(relation::Render(
+      load.rows, Options(landing.session()),
+      NeedsHidden(load.load) ? relation::Hidden::kKeep : relation::Hidden::kLeaveOut));
+  return landing.Write(index, text.sql, ToSql(text.bound), stop_)
+      .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target));
+}
+
+// The blocks of the load's one extract as they are; nullopt: there are none to hand on.
+Result<std::optional<Landed>> Mover::Relay(const PlannedLoad& load, Landing& landing,
+                                           size_t index) {
+  if (load.relay.empty() || inputs_.at(load.input).range.cuts.empty())
+    return std::optional<Landed>();
+  TRY(OpenInput(load.input, landing.session()));
+  return std::optional<Landed>(
+      TRY(landing.Relay(index, *readings_.at(load.input)->opened.scan, load.relay, stop_)
+              .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target))));
+}
+
 Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
                           const std::vector<OpenLanding>& landings,
                           const std::map<std::string, Micros>& watermarks, Micros fired,
@@ -458,12 +477,8 @@ Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,
   for (const OpenLanding& open : landings) {
     for (size_t i = 0; open.landing != nullptr && i < open.loads.size(); ++i) {
       const PlannedLoad& load = flow_.loads[open.loads[i]];
-      relation::Text text = TRY(relation::Render(
-          load.rows, Options(open.landing->session()),
-          NeedsHidden(load.load) ? relation::Hidden::kKeep : relation::Hidden::kLeaveOut));
-      Landed landed = TRY(
-          open.landing->Write(i, text.sql, ToSql(text.bound), stop)
-              .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target)));
+      auto relayed = TRY(Relay(load, *open.landing, i));
+      Landed landed = relayed ? std::move(*relayed) : TRY(Write(load, *open.landing, i));
       if (!load.load.latest.empty()) {
         TRY(open.landing->Run(load.load.latest, {}, stop)
                 .While("making the view of the latest rows"));

@@ -84,6 +84,8 @@ class Mover {  // the driver's thread; one epoch
   Status StageKeyed(const relation::Ref& ref, Micros fired, const StateStore* state,
                     const std::function<Micros(const std::map<std::string, Micros>&)>& joined,
                     Moved& moved);
+  Result<Landed> Write(const PlannedLoad& load, Landing& landing, size_t index);
+  Result<std::optional<Landed>> Relay(const PlannedLoad& load, Landing& landing, size_t index);
   Result<std::string> Stage(const std::string& select, const std::vector<relation::Bound>& bound);
   Status Finish(sql::Session& session, BookKeeper& books, Moved& moved);
   Result<uint64_t> CountOf(const std::string& select);

@@ -56,6 +56,7 @@ std::string LoadLine(const Flow& flow, const PlannedLoad& planned) {
   std::string line = fmt::format("{} into {} {}", NameOf(load.mode), sink, load.target);
   if (!load.key.empty()) line += fmt::format(" by {}", Join(load.key, ", "));
   if (!load.partition.empty()) line += fmt::format(" where {}", PartitionText(load));
+  if (!planned.relay.empty()) line += ", relayed as it is read";
   return line;
 }
 

@@ -221,6 +221,26 @@ Schema OrderOf(const Planning& planning, const Planned& step, const StepInput& i
   return order;
 }
 
+// Rows that nothing is done with between two databases of one kind need not be read by us.
+Result<std::vector<std::string>> FindRelay(const Planning& planning, const PlannedLoad& load,
+                                           Sink& sink) {
+  std::vector<std::string> none;
+  const auto* input = std::get_if<relation::Input>(&load.rows->op);
+  if (input == nullptr || input->step != load.input) return none;
+  const auto above = planning.steps.find(load.input);
+  if (above == planning.steps.end() || !above->second.extract) return none;
+  const PlannedExtract& extract = *above->second.extract;
+  if (extract.event_time || extract.shape.wire.empty()) return none;
+  std::vector<std::string> wire;
+  for (const Column& column : load.load.schema) {
+    const Column* read = Find(extract.shape.schema, column.name);
+    if (read == nullptr) return none;
+    wire.push_back(extract.shape.wire.at(static_cast<size_t>(read - extract.shape.schema.data())));
+    if (wire.back().empty()) return none;
+  }
+  return TRY(sink.TakesRelay(load.load, wire)) ? wire : none;
+}
+
 }  // namespace
 
 Status PlanLoad(Planning& planning, Planned& step) {
@@ -302,6 +322,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
                           .sink = sink.key,
                           .rows = input.rows,
                           .renamed_from = config.renamed_from};
+  step.load->relay = TRY(FindRelay(planning, *step.load, **opened));
   step.load_config = config;
   step.sink = std::move(sink);
   step.output = input;

@@ -60,6 +60,9 @@ struct PlannedLoad {
   std::string sink;   // key of PlannedSink
   relation::Ref rows;
   std::string renamed_from;  // as written
+  // What the columns are in the blocks of the extract, which are handed on as they are; empty: the
+  // rows go through a query.
+  std::vector<std::string> relay = {};
 };
 
 struct PlannedSink {

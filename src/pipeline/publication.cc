@@ -59,6 +59,10 @@ void Publish(Flow& flow, const Plan& plan) {
   for (const PlannedSink& sink : flow.sinks) {
     if (sink.capabilities.one_publication && !flow.endless) flow.publish_at_end = true;
   }
+  // Who reads the rows besides the load needs them decoded.
+  if (flow.loads.size() != 1 || flow.extracts.size() != 1) {
+    for (PlannedLoad& load : flow.loads) load.relay.clear();
+  }
   flow.delivery = Promise(flow);
 }
 

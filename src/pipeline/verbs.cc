@@ -82,6 +82,7 @@ Status DecideRefusals(Planning& planning, Planned& step) {
   if (said == OnRowError::kFail || !step.load) return Ok();
   if (step.sink->capabilities.rejects_rows) {
     step.load->load.on_refusal = OnRefusal::kReject;
+    step.load->relay.clear();  // what is refused must be looked at
     return Ok();
   }
   const Node* node = step.node->step.Find("on_row_error");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The program against a real PostgreSQL server: every mode, both ways, lost answers and fallen servers."""
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -128,6 +129,51 @@ steps:
     expect_equal(SERVER.number(database, "SELECT count(*) FROM (SELECT id, amount, note, at, list::text, doc::text FROM orders"
                                " WHERE id % 2 = 0 EXCEPT SELECT id, amount, note, at, list::text, doc::jsonb::text FROM copied) x"), 0,
                  "rows that are not the same")
+
+
+def test_relayed_as_it_is_read(project):
+    """Between two tables of the same types nothing is decoded: values arrive that DuckDB could not hold, each with its epoch."""
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE wide (id bigint PRIMARY KEY, n numeric(12,3), day date, at timestamptz, note text, doc jsonb,"
+                 " flag boolean, raw bytea, f double precision, u uuid, iv interval); INSERT INTO wide SELECT i, i * 1.001, date"
+                 " '2026-01-01' + i, timestamptz '2026-01-01 00:00+00' + i * interval '1 minute', CASE WHEN i % 7 = 0 THEN NULL ELSE 'n' || i"
+                 " END, jsonb_build_object('i', i), i % 2 = 0, decode(md5(i::text), 'hex'), i / 3.0, md5(i::text)::uuid, i * interval"
+                 " '1 hour' FROM generate_series(1, 5000) i; INSERT INTO wide VALUES (0, 'NaN', 'infinity', '-infinity')")
+    SERVER.query(database, "CREATE TABLE copied (LIKE wide); ALTER TABLE copied ADD _sluice_epoch bigint",
+                 "CREATE TABLE merged (LIKE wide); ALTER TABLE merged ADD PRIMARY KEY (id)")
+    same = "SELECT count(*) FROM (SELECT * FROM wide EXCEPT SELECT {} FROM {}) x"
+    names = "id, n, day, at, note, doc, flag, raw, f, u, iv"
+    for table, mode in [("copied", "mode: append"), ("merged", "mode: upsert, key: id")]:
+        project.pipeline("relay", f"""
+epoch: {{ max_rows: 1500 }}
+steps:
+  rows: {{ extract: {{ from: pg, table: wide }} }}
+  out:  {{ load: {{ into: pg, table: {table}, {mode} }} }}
+""")
+        expect_in("relayed as it is read", project.sluice("plan", "relay").text)
+        done = run(project, "relay", "--output", "json").json()
+        expect_equal([(one["name"], one["rows_in"], one["rows_out"]) for one in done["steps"]],
+                     [("rows", 5001, 5001), ("out", 5001, 5001)], "the books")
+        expect_equal(SERVER.number(database, same.format(names, table)), 0, "rows that are not the same")
+        SERVER.query(database, "DELETE FROM _sluice_epochs")
+        shutil.rmtree(project.folder / ".sluice")
+    expect_equal(SERVER.query(database, "SELECT count(*), count(DISTINCT _sluice_epoch) FROM copied"), [["5001", "4"]], "epochs")
+    # Other types, and what somebody looks at on the way, go through a query.
+    project.pipeline("other", """
+steps:
+  rows: { extract: { from: pg, query: "SELECT id, f::real AS f FROM wide" } }
+  out:  { load: { into: pg, table: copied, mode: append } }
+""")
+    project.pipeline("looked", """
+steps:
+  rows: { extract: { from: pg, table: wide } }
+  few:  { filter: id > 4000 }
+  out:  { load: { into: pg, table: copied, mode: append } }
+""")
+    for name in ("other", "looked"):
+        text = project.sluice("plan", name).text
+        expect_in("append into pg copied", text)
+        expect("relayed as it is read" not in text, f"relayed:\n{text}")
 
 
 def test_only_what_is_needed_is_asked_for(project):

@@ -7,6 +7,7 @@
 
 #include "base/mutex.h"
 #include "base/text.h"
+#include "connector/postgres/relay.h"
 #include "sql/pour.h"
 
 namespace sluice::postgres {
@@ -53,6 +54,20 @@ std::string CastText(const std::string& name, const WriteAs& write) {
   return fmt::format("CAST({} AS {})", quoted, write.cast);
 }
 
+Result<uint64_t> Pour(Connection& connection, CopyEncoder encoder, const std::string& arguments,
+                      const Outgoing& rows, std::stop_token stop) {
+  auto stream = std::make_shared<Stream>(connection, std::move(encoder), stop);
+  const int64_t number = rows.database.vessels().Add(stream);
+  const auto poured =
+      rows.session.Query(fmt::format("SELECT count(sluice_pour({}, {})) FROM ({}) AS _rows", number,
+                                     arguments, rows.select),
+                         rows.bound, stop);
+  rows.database.vessels().Remove(number);
+  if (poured.ok()) return std::stoull(poured->rows.at(0).at(0).text);
+  const auto failed = stream->failed();
+  return failed ? *failed : poured.error();
+}
+
 }  // namespace
 
 Result<uint64_t> CopyIn(Connection& connection, const std::string& table,
@@ -69,25 +84,21 @@ Result<uint64_t> CopyIn(Connection& connection, const std::string& table,
   std::vector<char> edge;
   AppendHeader(edge);
   TRY(connection.Write(edge, stop));
-  auto stream = std::make_shared<Stream>(connection, CopyEncoder(columns, epoch), stop);
-  const int64_t number = rows.database.vessels().Add(stream);
-  const auto poured =
-      rows.session.Query(fmt::format("SELECT count(sluice_pour({}, {})) FROM ({}) AS _rows", number,
-                                     Join(arguments, ", "), rows.select),
-                         rows.bound, stop);
-  rows.database.vessels().Remove(number);
-  if (!poured.ok()) {
-    const auto failed = stream->failed();
+  auto sent =
+      rows.relayed != nullptr
+          ? SendRelayed(connection, *rows.relayed, rows.names, epoch, stop)
+          : Pour(connection, CopyEncoder(columns, epoch), Join(arguments, ", "), rows, stop);
+  if (!sent.ok()) {
     connection.AbandonWrite();
-    return failed ? *failed : poured.error();
+    return sent;
   }
   edge.clear();
   AppendTrailer(edge);
   TRY(connection.Write(edge, stop));
   const uint64_t taken = TRY(connection.FinishWrite(stop));
-  if (std::to_string(taken) != poured->rows.at(0).at(0).text) {
-    return InternalError(fmt::format("{} rows were sent into {}, and the server took {}",
-                                     poured->rows[0][0].text, table, taken));
+  if (taken != *sent) {
+    return InternalError(
+        fmt::format("{} rows were sent into {}, and the server took {}", *sent, table, taken));
   }
   return taken;
 }

@@ -10,6 +10,7 @@
 #include "connector/postgres/connection.h"
 #include "connector/postgres/copy_encoder.h"
 #include "sql/database.h"
+#include "sql/scan.h"
 
 namespace sluice::postgres {
 
@@ -20,6 +21,7 @@ struct Outgoing {
   const std::string& select;  // gives the columns by the names of `names`
   const std::vector<sql::Bound>& bound;
   std::vector<std::string> names;
+  sql::Scan* relayed = nullptr;  // instead of a query: its blocks (relay.h)
 };
 
 // `table`: as SQL names it. `epoch`: goes into the column _sluice_epoch of each row.

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "connector/batch.h"
 #include "connector/postgres/merge_staged.h"
+#include "connector/postgres/relay.h"
 #include "connector/postgres/statement.h"
 
 namespace sluice::postgres {
@@ -80,7 +81,24 @@ Result<Landed> PostgresLanding::Write(size_t index, const std::string& select,
     return InternalError(fmt::format("there is no load {} in this landing", index));
   const Load& load = loads_[index];
   if (load.in_pieces()) return WriteInPieces(load, select, bound, std::move(stop));
-  Outgoing rows = From(load, select, bound);
+  return Take(load, From(load, select, bound), std::move(stop));
+}
+
+Result<Landed> PostgresLanding::Relay(size_t index, sql::Scan& scan,
+                                      const std::vector<std::string>& wire, std::stop_token stop) {
+  const Load& load = loads_.at(index);
+  const Target target = TRY(TargetOf(load, stop));
+  if (wire != WireOf(target, load)) {
+    return RejectedError(fmt::format(
+        "the columns of '{}' were changed while the run was under way; run again", load.target));
+  }
+  const std::vector<sql::Bound> none;
+  Outgoing rows = From(load, "", none);
+  rows.relayed = &scan;
+  return Take(load, std::move(rows), std::move(stop));
+}
+
+Result<Landed> PostgresLanding::Take(const Load& load, Outgoing rows, std::stop_token stop) {
   if (visibility_ == Visibility::kStaging) {
     const Target target = TRY(TargetOf(load, stop));
     const std::string table =

@@ -39,6 +39,8 @@ class PostgresLanding final : public Landing {  // the driver's thread; outlived
   sql::Session& session() override { return *parts_.session; }
   Result<Landed> Write(size_t index, const std::string& select,
                        const std::vector<sql::Bound>& bound, std::stop_token stop) override;
+  Result<Landed> Relay(size_t index, sql::Scan& scan, const std::vector<std::string>& wire,
+                       std::stop_token stop) override;
   Result<uint64_t> Run(const std::string& statement, const std::vector<sql::Bound>& bound,
                        std::stop_token stop) override;
   Status Commit(const EpochRecord& record) override;
@@ -48,6 +50,7 @@ class PostgresLanding final : public Landing {  // the driver's thread; outlived
 
  private:
   Result<Target> TargetOf(const Load& load, std::stop_token stop);
+  Result<Landed> Take(const Load& load, Outgoing rows, std::stop_token stop);
   Result<Target> Claim(const Load& load, std::stop_token stop);
   Outgoing From(const Load& load, const std::string& select,
                 const std::vector<sql::Bound>& bound) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/postgres/relay.h"
 #include "connector/recorded.h"
 
 namespace sluice::postgres {
@@ -52,6 +53,14 @@ Result<std::optional<Schema>> PostgresSink::Target(const Load& load) {
     schema.push_back({column.name, read ? read->type : "VARCHAR", false, ""});
   }
   return std::optional<Schema>(std::move(schema));
+}
+
+Result<bool> PostgresSink::TakesRelay(const Load& load, const std::vector<std::string>& wire) {
+  if (load.in_pieces() || !load.order.empty() || wire.empty()) return false;
+  const TableName name = TRY(NameOf(load));
+  const auto connection = TRY(Connected());
+  const auto target = TRY(FindTarget(*connection, name, {}));
+  return target ? wire == WireOf(*target, load) : wire == TRY(CreatedWireOf(*connection, load));
 }
 
 Status PostgresSink::Prepare(const std::vector<Load>& loads, std::stop_token stop) {

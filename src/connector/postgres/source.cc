@@ -10,6 +10,7 @@
 #include "connector/position.h"
 #include "connector/postgres/declared.h"
 #include "connector/postgres/feed.h"
+#include "connector/postgres/relay.h"
 #include "connector/postgres/statement.h"
 #include "connector/postgres/walk.h"
 #include "connector/table_name.h"
@@ -34,6 +35,7 @@ class PostgresSource final : public Source {
     for (const DecodedColumn& column : columns_)
       shape.schema.push_back({column.name, column.read.type, false, ""});
     shape.pushdown = Compared();
+    for (const DecodedColumn& column : columns_) shape.wire.push_back(WireOf(column));
     shape.describe = fmt::format("{} of PostgreSQL {}{}", Named(), settings_.Shown(), Manner());
     return shape;
   }
@@ -83,6 +85,13 @@ class PostgresSource final : public Source {
   }
 
  private:
+  // Empty: its bytes mean nothing to who does not know how it is read.
+  std::string WireOf(const DecodedColumn& column) const {
+    if (column.read.fetch == Fetch::kText) return WireName({.name = "text"});
+    if (column.read.fetch != Fetch::kPlain || !column.read.cast.empty()) return "";
+    return WireName(FindTyped(column.name)->type);
+  }
+
   Result<std::unique_ptr<Connection>> Fresh(std::stop_token stop) {
     const Secret password = TRY(OpenSecret(context_, settings_.password));
     return Connect(settings_, password, std::move(stop), context_.egress);
