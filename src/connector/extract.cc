@@ -29,19 +29,8 @@ Spec<IncrementalConfig> IncrementalSpec() {
 }
 
 Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
-  config.format = TRY(ReadWritten(node, field)).text;
-  for (const char* known : {"auto", "csv", "ndjson", "json", "avro", "parquet"}) {
-    if (config.format == known) return Ok();
-  }
-  for (const char* later : {"orc", "xml", "xlsx", "excel"}) {
-    if (config.format != later) continue;
-    return ConfigError(
-        node.mark,
-        fmt::format("format '{}' is not built yet: comes with the width; today: csv, ndjson, json, "
-                    "avro, parquet",
-                    config.format));
-  }
-  TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "avro", "parquet"}));
+  config.format =
+      TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "avro", "parquet"}));
   return Ok();
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "data/decimal_slot.h"
 #include "format/avro_text.h"
 
 namespace sluice::format {
@@ -446,20 +447,7 @@ class AvroDecoder final : public Decoder {
     AvroWide value = 0;
     if (!ReadAvroWide(bytes, &value) || !FitsDigits(value, field.type->precision))
       return Fault(field, fmt::format("has more than {} digits", field.type->precision));
-    switch (slot.type) {
-      case Physical::kDecimal16:
-        static_cast<int16_t*>(slot.values)[row] = static_cast<int16_t>(value);
-        break;
-      case Physical::kDecimal32:
-        static_cast<int32_t*>(slot.values)[row] = static_cast<int32_t>(value);
-        break;
-      case Physical::kDecimal64:
-        static_cast<int64_t*>(slot.values)[row] = static_cast<int64_t>(value);
-        break;
-      default:
-        static_cast<Wide*>(slot.values)[row] = {.lower = static_cast<uint64_t>(value),
-                                                .upper = static_cast<int64_t>(value >> 64)};
-    }
+    PutDecimal(slot, row, value);
     return true;
   }
 

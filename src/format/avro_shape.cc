@@ -141,8 +141,8 @@ class Shapes {  // of one column
 
   Result<AvroShape> List(const std::string& element, const std::string& path) {
     AvroShape shape = Plain(AvroOut::kList, "", "");
-    shape.parts.emplace_back("", TRY(Of(element, path)));
-    const AvroShape& inner = shape.parts[0].second;
+    shape.parts.push_back(TRY(Of(element, path)));
+    const AvroShape& inner = shape.parts[0];
     shape.cast = TextOf(inner) + "[]";
     shape.schema = fmt::format(R"({{"type":"array","items":{}}})", Nullable(inner));
     return shape;
@@ -156,8 +156,8 @@ class Shapes {  // of one column
                                 parts.size() == 2 ? parts[1] : "VARCHAR"));
     }
     AvroShape shape = Plain(AvroOut::kMap, "", "");
-    shape.parts.emplace_back("", TRY(Of(parts[1], path)));
-    const AvroShape& inner = shape.parts[0].second;
+    shape.parts.push_back(TRY(Of(parts[1], path)));
+    const AvroShape& inner = shape.parts[0];
     shape.cast = fmt::format("MAP(VARCHAR, {})", TextOf(inner));
     shape.schema = fmt::format(R"({{"type":"map","values":{}}})", Nullable(inner));
     return shape;
@@ -171,8 +171,9 @@ class Shapes {  // of one column
       const auto [field, of] = NameAndType(part);
       const std::string inner = path + "." + field;
       if (!IsName(field)) return BadName("field", inner);
-      shape.parts.emplace_back(field, TRY(Of(of, inner)));
-      const AvroShape& shaped = shape.parts.back().second;
+      shape.parts.push_back(TRY(Of(of, inner)));
+      shape.names.push_back(field);
+      const AvroShape& shaped = shape.parts.back();
       const char* comma = cast.empty() ? "" : ", ";
       cast += fmt::format("{}{} {}", comma, QuoteIdentifier(field), TextOf(shaped));
       fields += fmt::format(R"({}{{"name":{},"type":{},"default":null}})",

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -37,7 +36,8 @@ struct AvroShape {
   std::string schema;  // JSON of the type that is not null
   int width = 0, scale = 0;
   std::vector<std::string> symbols;
-  std::vector<std::pair<std::string, AvroShape>> parts;  // fields; what a list or map holds
+  std::vector<AvroShape> parts;    // fields of a record; what a list or map holds
+  std::vector<std::string> names;  // of the fields
 
   bool nested() const { return out >= AvroOut::kList; }
 };

@@ -168,9 +168,9 @@ class Encoder {
   // A value inside another: all but lists, maps and records are text there.
   Status Inside(const AvroShape& shape, const Json& json, size_t column, std::string& into) const {
     if (shape.out == AvroOut::kRecord) {
-      for (const auto& [name, part] : shape.parts) {
-        const auto found = json.find(name);
-        TRY(Optional(part, found == json.end() ? Json() : *found, column, into));
+      for (size_t i = 0; i < shape.parts.size(); ++i) {
+        const auto found = json.find(shape.names[i]);
+        TRY(Optional(shape.parts[i], found == json.end() ? Json() : *found, column, into));
       }
       return Ok();
     }
@@ -179,7 +179,7 @@ class Encoder {
         PutAvroLong(into, static_cast<int64_t>(json.size()));
         for (const auto& [key, value] : json.items()) {
           if (shape.out == AvroOut::kMap) PutAvroBytes(into, key);
-          TRY(Optional(shape.parts[0].second, value, column, into));
+          TRY(Optional(shape.parts[0], value, column, into));
         }
       }
       PutAvroLong(into, 0);

@@ -54,8 +54,8 @@ Status PlanAction(Planning& planning, Planned& step) {
   if (facts.ok() && facts->select) {
     return ConfigError(
         config.query.mark,
-        fmt::format("a SELECT inside '{}' is not built yet: comes with the width of a batch; "
-                    "read the table with an extract step",
+        fmt::format("this SELECT inside '{}' is no step of its own; read the table with an extract "
+                    "step",
                     endpoint.name));
   }
   if (Trim(statement.sql).empty()) return ConfigError(config.query.mark, "the statement is empty");

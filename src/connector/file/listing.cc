@@ -30,13 +30,13 @@ Result<FileFormat> ByExtension(const std::string& path, const Mark& mark) {
   if (last == ".avro" && packing == format::Packing::kNone) return FileFormat::kAvro;
   if (last == ".avro")
     return ConfigError(mark, fmt::format("'{}': Avro packs itself; unpack the file first", path));
-  for (const char* later : {".bz2", ".orc", ".xml", ".xlsx", ".zip", ".xz"}) {
-    if (last != later) continue;
+  for (const char* foreign : {".bz2", ".orc", ".xml", ".xlsx", ".zip", ".xz"}) {
+    if (last != foreign) continue;
     return ConfigError(
-        mark, fmt::format(
-                  "'{}': files that end in {} are not built yet: they come with the width; today: "
-                  ".csv, .tsv, .ndjson, .jsonl, .json, each also .gz or .zst, .avro and .parquet",
-                  path, last));
+        mark,
+        fmt::format("'{}': files that end in {} are not read; write them as one of .csv, .tsv, "
+                    ".ndjson, .jsonl, .json (each also .gz or .zst), .avro or .parquet",
+                    path, last));
   }
   return ConfigError(
       mark,

@@ -8,9 +8,9 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "connector/decimal_slot.h"
 #include "connector/postgres/bytes.h"
 #include "connector/postgres/numeric.h"
+#include "data/decimal_slot.h"
 
 namespace sluice::postgres {
 namespace {

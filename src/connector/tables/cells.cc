@@ -10,8 +10,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "connector/decimal_slot.h"
 #include "connector/tables/decimal.h"
+#include "data/decimal_slot.h"
 #include "format/json_value.h"
 
 namespace sluice::tables {
