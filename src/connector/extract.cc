@@ -28,12 +28,6 @@ Spec<IncrementalConfig> IncrementalSpec() {
       .Reserved("order", "The order of rows with the same cursor.", "databases");
 }
 
-Status ReadFormat(ExtractConfig& config, const Node& node, const std::string& field) {
-  config.format =
-      TRY(ReadChoiceOf(node, field, {"auto", "csv", "ndjson", "json", "avro", "parquet"}));
-  return Ok();
-}
-
 Status ReadSample(ExtractConfig& config, const Node& node, const std::string& field) {
   const std::string text = TRY(ReadWritten(node, field)).text;
   const bool percent = EndsWith(text, "%");
@@ -91,8 +85,9 @@ Spec<ExtractConfig> ExtractSpec() {
             })
       .List(&ExtractConfig::path, "path", "Glob or globs of the files to read.", Slot::kText,
             "text, or list of texts")
-      .Read("format", "Format of the files; auto goes by their extension.", Slot::kChoice,
-            "auto, csv, ndjson, json, avro or parquet", ReadFormat)
+      .Choice(&ExtractConfig::format, "format",
+              "Format of the files; 'auto' goes by their extension.",
+              {"auto", "csv", "ndjson", "json", "avro", "parquet"})
       .Flag(&ExtractConfig::allow_empty, "allow_empty",
             "Whether no file at all is an empty input and no error.")
       .TextSlot(&ExtractConfig::records, "records",

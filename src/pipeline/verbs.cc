@@ -78,14 +78,15 @@ Result<OnRowError> RowErrors(const Planning& planning, const Planned& step, bool
 // A load parks what its destination refuses where that can leave out a row, and says so where it
 // cannot and is asked to.
 Status DecideRefusals(Planning& planning, Planned& step) {
-  const OnRowError said = TRY(RowErrors(planning, step, step.output->endless));
-  if (said == OnRowError::kFail || !step.load) return Ok();
+  const Node* node = step.node->step.Find("on_row_error");
+  if (!step.load && node == nullptr) return Ok();
+  if (!step.load) return ConfigError(node->mark, "'on_row_error' on a view, which holds no rows");
+  if (TRY(RowErrors(planning, step, step.output->endless)) == OnRowError::kFail) return Ok();
   if (step.sink->capabilities.rejects_rows) {
     step.load->load.on_refusal = OnRefusal::kReject;
     step.load->relay.clear();  // what is refused must be looked at
     return Ok();
   }
-  const Node* node = step.node->step.Find("on_row_error");
   if (node == nullptr) return Ok();
   return ConfigError(
       node->mark,

@@ -26,7 +26,7 @@ steps:
   out:    { load: { into: warehouse, table: orders } }
 """
 STEP_KEYS = {"name", "verb", "status", "rows_in", "rows_out", "filtered", "deduplicated", "rejected", "late", "duration_ms"}
-LOAD_KEYS = {"step", "target", "mode", "inserted", "updated", "deleted", "unchanged", "bytes", "already_loaded"}
+LOAD_KEYS = {"step", "target", "mode", "inserted", "updated", "deleted", "unchanged", "touched", "bytes", "already_loaded"}
 ERROR_KEYS = {"kind", "message", "file", "line", "column"}
 
 
