@@ -117,7 +117,9 @@ void Host::Close(std::stop_token stop) {
 
 void Host::Ring() const {
   const uint64_t one = 1;
-  (void)!::write(bell_.get(), &one, sizeof one);
+  // Unrung, it would wait for ever. EAGAIN: it rings already.
+  while (::write(bell_.get(), &one, sizeof one) < 0 && errno != EAGAIN) {
+  }
 }
 
 void Host::Run(const std::stop_token& end) {

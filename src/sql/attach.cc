@@ -157,7 +157,10 @@ Status Attachments::Create(const std::string& path) {
     (void)files_->Remove(temporary);
     return OfAttach(std::move(done).error(), path);
   }
-  TRY(files_->Sync(temporary).While(doing));
+  if (auto synced = files_->Sync(temporary); !synced.ok()) {
+    (void)files_->Remove(temporary);
+    return std::move(synced).error().While(doing);
+  }
   auto renamed = files_->RenameNoReplace(temporary, path);
   if (!renamed.ok()) {
     TRY(files_->Remove(temporary).While(doing));
