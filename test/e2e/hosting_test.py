@@ -263,6 +263,7 @@ def ctrl_c_of_a_guest(project):
         out, err = ended(guest, signal.SIGINT)
         expect(guest.returncode not in (0, -signal.SIGINT), f"exit code {guest.returncode}\n{out}{err}")
         expect_in("cancelled", (out + err).lower())
+        wait_for(lambda: others(process) == 0)
         query = project.start("query", "SELECT count(*) FROM range(100000000000) a, range(1000000) b")
         wait_for(lambda: others(process) == 1)
         out, err = ended(query, signal.SIGINT)
