@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <thread>
 
 #include "main/console.h"
 #include "server/ask.h"
@@ -88,7 +86,7 @@ class Handover {
     } else if (const auto* later = std::get_if<server::NotNow>(&reply)) {
       Say(fmt::format("waiting for process {}, which has a file open that is needed here: {}",
                       later->pid, later->why));
-      TRY(Wait());
+      Wait();
     }
     if (stop_.stop_requested()) return CancelledError();
     return Asked{{}, true};
@@ -107,14 +105,9 @@ class Handover {
     }
   }
 
-  Status Wait() {
-    const auto until = std::chrono::steady_clock::now() + wait_;
-    while (std::chrono::steady_clock::now() < until) {
-      if (stop_.stop_requested()) return CancelledError();
-      std::this_thread::sleep_for(std::min(wait_, kFirstWait));
-    }
+  void Wait() {
+    session_->clock().Wait(wait_, stop_);
     wait_ = std::min(wait_ * 2, kMostWait);
-    return Ok();
   }
 
   void Say(const std::string& what) {

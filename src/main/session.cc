@@ -85,7 +85,7 @@ Status ProjectSession::OpenReferences() {
     std::vector<std::string> names{reference->name};
     if (reference->kind == ReferenceKind::kSecret) names = {"SLUICE_KEY", "SLUICE_KEY_FILE"};
     for (const std::string& name : names) {
-      if (const char* value = std::getenv(name.c_str())) environment_[name] = value;
+      if (const char* value = std::getenv(name.c_str())) environment_[name] = Fingerprint(value);
     }
   }
   secrets_ = MakeSecrets(*files_, project_.folder, SecretsPath());
@@ -132,7 +132,7 @@ Result<Ledger*> ProjectSession::ledger() {
 Result<sql::Database*> ProjectSession::database() {
   if (guest_ != nullptr) return guest_->host.database();
   if (!database_) {
-    TRY(StartHosting());
+    StartHosting();
     sql::DatabaseOptions options;
     // DuckDB counts about three quarters of what it uses (docs/architecture.md, memory).
     if (project_.memory_bytes) options.memory_bytes = *project_.memory_bytes / 100 * 65;
@@ -152,23 +152,22 @@ std::string ProjectSession::HostsFolder() const {
   return folder;
 }
 
-Status ProjectSession::StartHosting() {
-  if (hosting_) return Ok();
+void ProjectSession::StartHosting() {
+  if (hosting_) return;
   const std::string folder = HostsFolder();
-  if (folder.empty()) return Ok();
+  if (folder.empty()) return;
   auto hosting = Hosting::Start(folder, *this);
   // Without it others are told who has the file, and wait.
   if (hosting.ok())
     hosting_ = std::move(*hosting);
   else
     LogWarn("other processes cannot be served: {}", Format(hosting.error()));
-  return Ok();
 }
 
 Status ProjectSession::Serve() {
   if (guest_ != nullptr) return Ok();
   TRY(ledger());
-  TRY(StartHosting());
+  StartHosting();
   if (hosting_) hosting_->Serve();
   return Ok();
 }
@@ -183,7 +182,7 @@ std::vector<sql::FileIdentity> ProjectSession::DuckdbFiles() {
   for (const auto& [name, connection] : project_.connections) {
     const Connector* connector = Find(connectors_, connection.type);
     if (connector == nullptr || !connector->duckdb_file) continue;
-    const auto file = DuckdbFileOf(connection.node, project_.folder);
+    const auto file = connector->duckdb_file(connection.node, project_.folder);
     if (!file.ok() || !files_->Exists(file->path)) continue;
     const auto facts = files_->Facts(file->path);
     if (facts.ok()) files.push_back({facts->device, facts->inode});
@@ -207,7 +206,7 @@ Status ProjectSession::OpenFiles(const Plan& plan) {
 Status ProjectSession::OpenFiles(const Plan& plan, ConnectorContext& context) {
   const auto open = [&](const PlannedSink& sink) -> Status {
     if (sink.connection == nullptr || !sink.connector->duckdb_file) return Ok();
-    const DuckdbFile file = TRY(sink.connector->duckdb_file(*sink.connection, context));
+    const DuckdbFile file = TRY(sink.connector->duckdb_file(*sink.connection, context.folder));
     auto opened = context.database.Attach(file.path, file.alias, sql::Access::kReadWrite);
     // Anything else is the run's to tell.
     if (!opened.ok() && context.database.HeldElsewhere()) return std::move(opened).error();

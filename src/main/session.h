@@ -61,7 +61,7 @@ class ProjectSession {
   server::Console& console() { return guest_ != nullptr ? guest_->console : *console_; }
   // Where relative paths that the user typed start.
   std::string Here() const;
-  // Of what the project's connections refer to, the values of this process's environment.
+  // Of what the project's connections refer to, fingerprints of this process's environment.
   const std::map<std::string, std::string>& environment() const { return environment_; }
   std::string MacrosFingerprint() const;
   const Connectors& connectors() const { return connectors_; }
@@ -104,7 +104,7 @@ class ProjectSession {
 
   ProjectSession();
   Status OpenReferences();
-  Status StartHosting();
+  void StartHosting();
   Status OpenFiles(const Plan& plan, ConnectorContext& context);
 
   const GuestPlace* guest_ = nullptr;

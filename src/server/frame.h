@@ -64,7 +64,8 @@ struct Request {
   std::string folder;                                      // where the guest's user stands
   sql::FileIdentity file;                                  // which the host is to have open
   bool terminal = false;                                   // the guest's standard error is one
-  // What the guest's environment holds of what the project refers to; compared, never kept.
+  // Fingerprints of what the guest's environment holds of what the project refers to; compared
+  // only.
   std::map<std::string, std::string> environment;
   std::string macros;  // fingerprint of the project's
 };
