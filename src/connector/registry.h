@@ -70,8 +70,8 @@ struct Connector {
   std::function<Result<std::vector<FoundTable>>(const Node& connection, const std::string& schema,
                                                 const ConnectorContext&)>
       discover;
-  // The DuckDB file behind the connection; none: it has none.
-  std::function<Result<DuckdbFile>(const Node& connection, const ConnectorContext&)> duckdb_file;
+  // The DuckDB file behind the connection of a project in `folder`; none: it has none.
+  std::function<Result<DuckdbFile>(const Node& connection, const std::string& folder)> duckdb_file;
 };
 
 using Connectors = std::vector<Connector>;

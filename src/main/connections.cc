@@ -89,17 +89,11 @@ Result<int> ShowConnectors(const Invocation& invocation) {
 
 Result<std::vector<const Connection*>> Chosen(const Invocation& invocation,
                                               const Project& project) {
-  std::vector<const Connection*> chosen;
-  std::vector<std::string> names;
-  for (const auto& [name, connection] : project.connections) {
-    names.push_back(name);
-    if (!invocation.Has("name") || invocation.Get("name") == name) chosen.push_back(&connection);
-  }
-  if (!chosen.empty() || !invocation.Has("name")) return chosen;
-  const auto near = Nearest(invocation.Get("name"), names);
-  return ConfigError(
-      {}, "no connection is called '" + invocation.Get("name") + "'" +
-              (near ? "; did you mean '" + *near + "'?" : "; there are: " + Join(names, ", ")));
+  if (invocation.Has("name"))
+    return std::vector{TRY(FindConnection(project, invocation.Get("name")))};
+  std::vector<const Connection*> all;
+  for (const auto& [name, connection] : project.connections) all.push_back(&connection);
+  return all;
 }
 
 Result<int> Connections(const Invocation& invocation) {

@@ -16,19 +16,6 @@
 namespace sluice {
 namespace {
 
-Result<const Connection*> FindConnection(const Project& project, const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& [other, connection] : project.connections) {
-    if (other == name) return &connection;
-    names.push_back(other);
-  }
-  const auto near = Nearest(name, names);
-  return ConfigError({}, fmt::format("no connection is called '{}'; {}", EscapeControl(name),
-                                     near            ? fmt::format("did you mean '{}'?", *near)
-                                     : names.empty() ? "sluice.yml has none"
-                                                     : "there are: " + Join(names, ", ")));
-}
-
 Result<std::vector<FoundTable>> Find(ProjectSession& session, const Connection& connection,
                                      const std::string& schema) {
   const Connector* connector = sluice::Find(session.connectors(), connection.type);

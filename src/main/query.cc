@@ -31,7 +31,7 @@ Result<std::map<std::string, std::string>> AttachAll(ProjectSession& project, sq
     if (connector == nullptr || !connector->duckdb_file) continue;
     known.push_back(name);
     if (!main.empty() && name != main) continue;
-    const DuckdbFile file = TRY(connector->duckdb_file(connection.node, context));
+    const DuckdbFile file = TRY(connector->duckdb_file(connection.node, context.folder));
     if (!project.files().Exists(file.path) && main.empty()) continue;  // nothing loaded yet
     attached[name] = TRY(context.database.Attach(file.path, file.alias, sql::Access::kReadOnly));
   }

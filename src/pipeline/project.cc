@@ -172,6 +172,19 @@ Result<Project> ReadProject(Files& files, const std::string& folder,
   return project;
 }
 
+Result<const Connection*> FindConnection(const Project& project, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& [other, connection] : project.connections) {
+    if (other == name) return &connection;
+    names.push_back(other);
+  }
+  const auto near = Nearest(name, names);
+  return ConfigError({}, fmt::format("no connection is called '{}'; {}", EscapeControl(name),
+                                     near            ? fmt::format("did you mean '{}'?", *near)
+                                     : names.empty() ? "sluice.yml has none"
+                                                     : "there are: " + Join(names, ", ")));
+}
+
 std::string StoreOf(const Project& project) {
   const std::string store = JoinPath(project.folder, ".sluice");
   if (project.environment == kDevelopment) return store;

@@ -46,6 +46,8 @@ inline constexpr std::string_view kDevelopment = "dev";  // the environment wher
 // connections. An environment that it does not know is an error, except `dev`.
 Result<Project> ReadProject(Files& files, const std::string& folder,
                             const std::string& environment = std::string(kDevelopment));
+// The connection of that name; an error names those that there are.
+Result<const Connection*> FindConnection(const Project& project, const std::string& name);
 // Where ledger and state files are: each environment has its own, for each has its own
 // destinations.
 std::string StoreOf(const Project& project);

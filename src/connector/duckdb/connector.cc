@@ -106,12 +106,12 @@ Result<std::vector<FoundTable>> Discover(const Node& connection, const std::stri
   return tables;
 }
 
-}  // namespace
-
-Result<DuckdbFile> DuckdbFileOf(const Node& connection, const std::string& folder) {
+Result<DuckdbFile> FileBehind(const Node& connection, const std::string& folder) {
   const std::string path = FullPath(folder, TRY(ReadConfig(&connection)).path);
   return DuckdbFile{.path = path, .alias = duckdb::AliasOf(path)};
 }
+
+}  // namespace
 
 Connector DuckdbConnector() {
   Connector connector;
@@ -139,9 +139,7 @@ Connector DuckdbConnector() {
   };
   connector.probe = Probe;
   connector.discover = Discover;
-  connector.duckdb_file = [](const Node& connection, const ConnectorContext& context) {
-    return DuckdbFileOf(connection, context.folder);
-  };
+  connector.duckdb_file = FileBehind;
   return connector;
 }
 

@@ -6,7 +6,5 @@
 namespace sluice {
 
 Connector DuckdbConnector();
-// The file that a connection of that type names; `folder` is the project's.
-Result<DuckdbFile> DuckdbFileOf(const Node& connection, const std::string& folder);
 
 }  // namespace sluice
