@@ -22,14 +22,17 @@ endif()
 add_link_options(-pie)
 add_compile_definitions(DUCKDB_API_NO_DEPRECATED)
 
-set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -gsplit-dwarf" CACHE STRING "" FORCE)
+# Line tables only: whole debug information is a quarter of the compile time (`set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")` for a
+# debugger).
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1" CACHE STRING "" FORCE)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "" FORCE)
 
 if(SLUICE_SANITIZE)
   add_compile_options(-fsanitize=${SLUICE_SANITIZE})
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
   if(SLUICE_SANITIZE MATCHES "undefined")
-    add_compile_options(-fno-sanitize-recover=undefined)
+    # Left out is what AddressSanitizer finds as well, at half the compile time: null, vptr, object-size.
+    add_compile_options(-fno-sanitize-recover=undefined -fno-sanitize=null,vptr,object-size)
   endif()
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
   # Under sanitizers g++ 12 sees this where it is not, also inside its own library.
