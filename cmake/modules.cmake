@@ -30,11 +30,12 @@ file(COPY_FILE ${CMAKE_BINARY_DIR}/generated/sluice_version.h.new
      ${CMAKE_BINARY_DIR}/generated/sluice_version.h ONLY_IF_DIFFERENT)
 
 function(sluice_library module)
+  sluice_undelayed(uses ${SLUICE_USES_${module}})
   add_library(sluice_${module} STATIC ${ARGN})
   target_include_directories(sluice_${module} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_include_directories(sluice_${module} PRIVATE ${CMAKE_BINARY_DIR}/generated)
   target_link_libraries(sluice_${module} PUBLIC ${SLUICE_ABOVE} fmt::fmt nlohmann_json::nlohmann_json
-                                         PRIVATE ${SLUICE_USES_${module}})
+                                         PRIVATE ${uses})
 endfunction()
 
 # One binary of all tests of a module. It runs in the repository's root, so tests name their inputs from there.
@@ -79,6 +80,7 @@ function(sluice_modules)
     add_executable(sluice ${CMAKE_SOURCE_DIR}/src/main/main.cc)
     target_include_directories(sluice PRIVATE ${CMAKE_BINARY_DIR}/generated)
     target_link_libraries(sluice PRIVATE ${SLUICE_ABOVE})
+    sluice_delay_load(sluice "${SLUICE_ABOVE}")
     # Measured by bench/run, which builds it.
     add_executable(one_row_runs EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/one_row_runs.cc)
     target_link_libraries(one_row_runs PRIVATE ${SLUICE_ABOVE})

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/delayed.h"
 #include "base/text.h"
 
 namespace sluice {
@@ -316,6 +317,7 @@ std::chrono::milliseconds ReadRetryAfter(const std::string& text,
 }
 
 Result<std::unique_ptr<HttpClient>> HttpClient::Open(HttpOptions options) {
+  TRY(NeedLibrary("libcurl"));
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (started != CURLE_OK) return InternalError("libcurl does not start");
   auto client = std::make_unique<CurlClient>(std::move(options));

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/delayed.h"
 #include "base/text.h"
 #include "sql/attach.h"
 #include "sql/classify.h"
@@ -148,6 +149,7 @@ class DuckDatabase final : public Database {
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
+  TRY(NeedLibrary("libduckdb"));
   TRY(CheckLibrary(LibraryVersion()));
   try {
     auto database = std::make_unique<DuckDatabase>(options.threads);

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from rig import SLUICE, expect, expect_equal, expect_in, main_of, number, query  # noqa: E402
+from rig import SLUICE, Skipped, expect, expect_equal, expect_in, main_of, number, query  # noqa: E402
 
 ORDERS = "id,country,amount\n1,DE,10.5\n2,FR,20\n3,DE,0\n4,IT,7.25\n"
 PIPELINE = """
@@ -50,6 +50,62 @@ def version_help_and_usage(project):
         done = project.sluice(*words)
         expect_equal(done.code, 2, f"exit code of sluice {' '.join(words)}")
         expect(done.text.strip(), f"sluice {' '.join(words)} says nothing")
+
+
+def needs_delayed_libraries():
+    cache = Path(SLUICE).parent / "CMakeCache.txt"
+    if not cache.exists() or "SLUICE_DELAY_LOAD:BOOL=ON" not in cache.read_text():
+        raise Skipped("this binary is linked to all its libraries")
+
+
+def libraries_are_loaded_when_needed(project):
+    needs_delayed_libraries()
+    large = ["libduckdb", "libcurl", "libpq", "libmariadb", "libcrypto"]
+    for words, needed in ((["--version"], []), (["--help"], []), (["run", "orders"], ["libduckdb"])):
+        done = orders(project).sluice(*words, env={"LD_DEBUG": "libs"})
+        expect_equal(done.code, 0, f"exit code of sluice {' '.join(words)}")
+        expect_in("calling init: ", done.err, "LD_DEBUG=libs")
+        loaded = [name for name in large if f"/{name}.so" in done.err]
+        expect_equal(loaded, needed, f"what sluice {' '.join(words)} loads")
+
+
+def a_missing_library_is_told(project):
+    needs_delayed_libraries()
+    folder = project.folder / "alone"
+    folder.mkdir()
+    shutil.copy(SLUICE, folder)
+    alone = str(folder / "sluice")
+    orders(project)
+
+    def run(*words, **env):
+        return subprocess.run([alone, *words], cwd=project.folder, env=project.environment(**env),
+                              capture_output=True, text=True, check=False)
+    done = run("--version")
+    expect_equal((done.returncode, done.stderr), (0, ""), "--version without libduckdb.so")
+    done = run("run", "orders")
+    expect_equal(done.returncode, 1, f"exit code of a run without libduckdb.so\n{done.stderr}")
+    expect_in("libduckdb.so cannot be used: libduckdb.so: cannot open shared object file", done.stderr)
+    expect_in("put the one that sluice came with beside its binary", done.stderr)
+    (folder / "libduckdb.so").symlink_to(Path(SLUICE).parent / "libduckdb.so")
+    done = run("run", "orders")
+    expect_equal(done.returncode, 0, f"exit code with libduckdb.so beside the binary\n{done.stderr}")
+    # One that is damaged, and found first.
+    (folder / "libpq.so.5").write_text("none")
+    project.pipeline("orders", """
+steps:
+  orders: { extract: { from: shop, table: orders } }
+  out:    { load: { into: warehouse, table: orders } }
+""")
+    project.write("sluice.yml", """
+project: rig
+connections:
+  warehouse: { type: duckdb, path: warehouse.duckdb }
+  shop: { type: postgres, host: 127.0.0.1, port: 1, database: shop, user: nobody }
+""")
+    done = run("run", "orders", LD_LIBRARY_PATH=str(folder))
+    expect(done.returncode in (1, 2), f"exit code {done.returncode} with a damaged libpq.so.5")
+    expect_in("libpq.so.5 cannot be used: ", done.stderr)
+    expect_in("apt-get install libpq5", done.stderr)
 
 
 def json_of_a_run(project):
@@ -299,7 +355,7 @@ def copy_says_what_is_wrong(project):
     expect(not (project.folder / "out.csv").exists(), "a failed copy left a file")
 
 
-TESTS = [version_help_and_usage, json_of_a_run, json_of_an_interval, json_of_errors, exit_code_3_where_rows_are_rejected,
+TESTS = [version_help_and_usage, libraries_are_loaded_when_needed, a_missing_library_is_told, json_of_a_run, json_of_an_interval, json_of_errors, exit_code_3_where_rows_are_rejected,
          what_is_loaded_is_not_loaded_again, a_renamed_pipeline_says_so, check_says_where_and_what, plan_shows_everything, preview_loads_nothing,
          runs_and_logs_remember, found_from_a_subfolder, parameters, copy_csv_to_a_table, copy_a_glob_of_parquet_to_csv,
          copy_where_and_select, copy_modes_and_keys, copy_a_table_to_parquet,

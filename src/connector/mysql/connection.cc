@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/delayed.h"
 #include "base/text.h"
 #include "connector/mysql/pipe.h"
 #include "connector/mysql/rows_text.h"
@@ -225,6 +226,7 @@ class MysqlConnection final : public Connection {
   }
 
   Status Open(const Settings& settings, const Secret& password, const std::stop_token& stop) {
+    TRY(NeedLibrary("libmariadb"));
     static const bool kReady = mysql_library_init(0, nullptr, nullptr) == 0;
     handle_.reset(kReady ? mysql_init(nullptr) : nullptr);
     if (handle_ == nullptr) return InternalError("libmariadb has no memory for a connection");

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/delayed.h"
 #include "base/text.h"
 
 namespace sluice::postgres {
@@ -78,6 +79,7 @@ class PqConnection final : public Connection {
 
   Status Open(const Settings& settings, const Secret& password, const EgressPolicy& egress,
               const std::stop_token& stop) {
+    TRY(NeedLibrary("libpq"));
     const Hosts hosts = TRY(HostsOf(settings, egress).While("connecting to " + shown_));
     const std::string secret(password.Open());
     const std::string tls = settings.tls == "off"      ? "disable"

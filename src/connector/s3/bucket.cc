@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/delayed.h"
 #include "base/text.h"
 
 namespace sluice::s3 {
@@ -41,6 +42,7 @@ std::string Remedy(const Refusal& refusal, const Settings& settings) {
 
 Result<std::unique_ptr<Bucket>> Bucket::Open(const Settings& settings,
                                              const ConnectorContext& context) {
+  TRY(NeedLibrary("libcrypto"));
   std::unique_ptr<Bucket> bucket(new Bucket(settings, context));
   bucket->signer_.key_id = settings.access_key.text;
   bucket->signer_.region = settings.region;
