@@ -24,8 +24,21 @@ Spec<IncrementalConfig> IncrementalSpec() {
       .Duration(&IncrementalConfig::lookback, "lookback",
                 "How far behind the cursor to read again.")
       .TextSlot(&IncrementalConfig::key, "key",
-                "The column that tells rows with the same cursor apart (postgres).")
-      .Reserved("order", "The order of rows with the same cursor.", "databases");
+                "The column that tells rows with the same cursor apart (postgres, mysql, sqlite).");
+}
+
+// Epochs take rows by cursor and key; an order of its own would be a second key.
+Status RefuseOrder(const Node& node) {
+  if (!node.IsMap()) return Ok();
+  for (const auto& [key, value] : node.map) {
+    if (key.scalar != "order") continue;
+    return ConfigError(key.mark,
+                       fmt::format("'order' beside a cursor says nothing that 'key' does "
+                                   "not: rows with the same cursor are read in the order "
+                                   "of 'key'; write key: {}",
+                                   value.IsScalar() ? EscapeControl(value.scalar) : "column"));
+  }
+  return Ok();
 }
 
 Status ReadSample(ExtractConfig& config, const Node& node, const std::string& field) {
@@ -80,6 +93,7 @@ Spec<ExtractConfig> ExtractSpec() {
       .Read("incremental", "Reads what changed since the last run.", Slot::kNode,
             "a cursor column, or a map",
             [](ExtractConfig& config, const Node& node, const std::string&) -> Status {
+              TRY(RefuseOrder(node));
               config.incremental = TRY(IncrementalSpec().Bind(node));
               return Ok();
             })

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "connector/cursor.h"
 #include "pipeline/for_each.h"
 #include "pipeline/paths.h"
 #include "pipeline/planner.h"
@@ -59,6 +60,16 @@ Status CheckModes(Planning& planning, const Node& body, const ExtractConfig& con
   return Ok();
 }
 
+// The first run has no cursor yet.
+Status CheckInitial(const Node& node, const ExtractConfig& config) {
+  const IncrementalConfig& incremental = *config.incremental;
+  if (incremental.initial && !incremental.initial->text.empty()) return Ok();
+  return ConfigError(node.mark,
+                     fmt::format("a query with {{{{ cursor }}}} needs 'initial', where the first "
+                                 "run starts: incremental: {{ cursor: {}, initial: … }}",
+                                 incremental.cursor.text));
+}
+
 Result<ExtractRequest> MakeRequest(Planning& planning, Planned& step, const Node& body,
                                    const Endpoint&) {
   ExtractRequest request;
@@ -66,13 +77,16 @@ Result<ExtractRequest> MakeRequest(Planning& planning, Planned& step, const Node
   request.config = TRY(ExtractSpec().Bind(body));
   TRY(CheckModes(planning, body, request.config));
   if (!request.config.query.empty()) {
-    const Expanded query = TRY(planning.values.Sql(request.config.query));
+    const Expanded query =
+        TRY(request.config.incremental ? planning.values.Query(request.config.query, kCursorMark)
+                                       : planning.values.Sql(request.config.query));
     request.config.query.text = query.sql;
     for (const relation::Bound& b : query.bound) {
       request.bound.push_back(
           {b.name, b.type, b.null ? std::nullopt : std::optional<std::string>(b.text)});
     }
   }
+  if (UsesCursor(request)) TRY(CheckInitial(*body.Find("incremental"), request.config));
   if (!request.config.interval.empty()) {
     planning.values.use_interval();
     request.interval = std::pair(planning.interval.start, planning.interval.end);

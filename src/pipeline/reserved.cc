@@ -53,7 +53,6 @@ constexpr Reserved kConnections[] = {
     {"ledger", kChecks},   {"email", kScheduler},   {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
-    {"cursor", kDatabases},
     {"event", kApi},
     {"response", kApi},
     {"rows", kApi},

@@ -51,6 +51,12 @@ Result<std::string> Template::CheckName(const std::string& dotted, const Mark& m
                                          "here there are values from outside the rows{}",
                                          dotted, instead));
   }
+  if (name == "cursor") {
+    return ConfigError(mark,
+                       "'cursor' in {{ }} stands in the 'query' of an extract with 'incremental', "
+                       "alone in its braces: WHERE id > {{ cursor }} + 1; elsewhere "
+                       "steps.<extract>.cursor says how far one has read");
+  }
   if (const Reserved* reserved = FindReserved(ReservedNames(), Head(name))) {
     return ConfigError(mark, fmt::format("'{}' in {{{{ }}}} is not built yet: comes with {}",
                                          dotted, reserved->comes_with));
@@ -215,7 +221,13 @@ Result<std::string> Template::File(const Written& path) {
   return read_[full] = *text;
 }
 
-Result<Expanded> Template::Sql(const Written& original) {
+Result<Expanded> Template::Sql(const Written& written) { return Expand(written, ""); }
+
+Result<Expanded> Template::Query(const Written& written, std::string_view mark) {
+  return Expand(written, mark);
+}
+
+Result<Expanded> Template::Expand(const Written& original, std::string_view cursor) {
   const Written written = TRY(Load(original));
   Expanded expanded{.sql = "", .bound = {}, .mark = written.mark};
   for (const Piece& piece : ScanSql(written.text)) {
@@ -227,6 +239,10 @@ Result<Expanded> Template::Sql(const Written& original) {
         expanded.sql += piece.text;
         break;
       case Piece::Kind::kValue: {
+        if (!cursor.empty() && ToLower(Trim(piece.text)) == "cursor") {
+          expanded.sql += cursor;
+          break;
+        }
         auto value = TRY(Evaluate(piece.text, written, piece.offset));
         expanded.sql += relation::Refer(value);
         if (std::find(expanded.bound.begin(), expanded.bound.end(), value) == expanded.bound.end())

@@ -39,6 +39,8 @@ class Template {  // one thread
   // Column slot: SQL in which each `{{ }}` and each '{{ }}' is CAST($name AS type). Text that ends
   // in .sql is a file.
   Result<Expanded> Sql(const Written& written);
+  // As Sql, of a query in which `{{ cursor }}` may stand; `mark` is put in its place.
+  Result<Expanded> Query(const Written& written, std::string_view mark);
   // Text slot: the values' texts.
   Result<std::string> Text(const Written& written);
   // One value: the typed value of a scalar that is only one `{{ }}`, else its text.
@@ -81,6 +83,7 @@ class Template {  // one thread
                                            std::string_view expression, const Mark& mark);
   Result<std::string> CheckName(const std::string& dotted, const Mark& mark);
   Result<Written> Load(const Written& written);
+  Result<Expanded> Expand(const Written& original, std::string_view cursor);
   Result<Node> Deep(const Node& node);
   bool Awaits(std::string_view expression) const;
   std::string Environment(const std::set<std::string>& names) const;

@@ -170,6 +170,39 @@ steps:
     expect_in("1 rows of events", run(project, "out", code=1).text)
 
 
+def test_cursor_in_a_query(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE events (id bigint unsigned PRIMARY KEY, made datetime(6) NOT NULL, name varchar(40) COLLATE"
+                 " utf8mb4_unicode_ci) DEFAULT CHARSET utf8mb4; INSERT INTO events SELECT seq, '2026-01-01' + INTERVAL seq DIV 10 HOUR,"
+                 " concat('na''me ', seq) FROM seq_0_to_99")
+    project.pipeline("out", """
+epoch: { max_rows: 7 }
+steps:
+  beyond: { extract: { from: my, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, key: id, initial: "2026-01-01 00:00:00" } } }
+  one:    { load: { into: warehouse, table: beyond } }
+  since:  { extract: { from: my, query: "SELECT id, made FROM events WHERE id >= {{ cursor }}", incremental: { cursor: id, initial: 0 } } }
+  two:    { load: { into: warehouse, table: since } }
+  above:  { extract: { from: my, query: "SELECT id, made FROM events WHERE id > {{ cursor }}", incremental: { cursor: id, initial: 0 } } }
+  three:  { load: { into: warehouse, table: above } }
+  named:  { extract: { from: my, query: "SELECT id, name FROM events WHERE name > '{{ cursor }}'", incremental: { cursor: name, key: id, initial: "NA'ME 0" } } }
+  four:   { load: { into: warehouse, table: named } }
+  again:  { extract: { from: my, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, lookback: 2h, initial: "2026-01-01" } } }
+  five:   { load: { into: warehouse, table: again, mode: upsert, key: id } }
+""")
+    expect_in("{{ cursor }} is '2025-12-31 23:59:59.000000' at first", project.sluice("plan", "out").text)
+    run(project, "out")
+    tables = ("beyond", "since", "above", "named", "again")
+    count = " UNION ALL ".join(f"SELECT count(*), count(DISTINCT id) FROM {table}" for table in tables)
+    expect_equal(project.query(count), [["100", "100"]] * 5, "rows of the first run")
+    SERVER.query(database, "INSERT INTO events SELECT 101, max(made), max(name) FROM events; INSERT INTO events SELECT 102, max(made) +"
+                 " INTERVAL 1 MICROSECOND, 'zz' FROM events; INSERT INTO events SELECT 103, max(made) - INTERVAL 1 HOUR, 'aa' FROM"
+                 " events")
+    run(project, "out")
+    run(project, "out")
+    expect_equal(project.query(count), [["102", "102"], ["103", "103"], ["103", "103"], ["102", "102"], ["103", "103"]],
+                 "rows of later runs")
+
+
 def test_zero_dates_are_told(project):
     database = project_on(project)
     SERVER.query(database, "SET sql_mode = ''; CREATE TABLE t (id int PRIMARY KEY, d date); INSERT INTO t VALUES (1, '2026-01-01'), (2,"

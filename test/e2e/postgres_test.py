@@ -216,6 +216,60 @@ steps:
     expect_in("have no 'at'", done.text)
 
 
+def test_cursor_in_a_query(project):
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE events (id integer PRIMARY KEY, made timestamptz NOT NULL, name text COLLATE \"und-x-icu\","
+                 " part uuid); INSERT INTO events SELECT i, timestamptz '2026-01-01 00:00+00' + (i / 10) * interval '1 hour',"
+                 " 'na''me ' || i, ('00000000-0000-0000-0000-0000000' || 10000 + i)::uuid FROM generate_series(1, 100) i",
+                 "CREATE INDEX ON events (made)", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
+    project.pipeline("out", """
+epoch: { max_rows: 7 }
+steps:
+  beyond: { extract: { from: pg, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, key: id, initial: "2026-01-01 00:00:00+00" } } }
+  one:    { load: { into: warehouse, table: beyond } }
+  since:  { extract: { from: pg, query: "SELECT id, made FROM events WHERE made >= {{ cursor }}", incremental: { cursor: made, key: id, initial: "2026-01-01 00:00:00+00" } } }
+  two:    { load: { into: warehouse, table: since } }
+  named:  { extract: { from: pg, query: "SELECT id, name FROM events WHERE name > '{{ cursor }}'", incremental: { cursor: name, key: id, initial: "na'me 1" } } }
+  three:  { load: { into: warehouse, table: named } }
+  again:  { extract: { from: pg, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, lookback: 2h, initial: "2026-01-01 00:00:00+00" } } }
+  four:   { load: { into: warehouse, table: again, mode: upsert, key: id } }
+  parts:  { extract: { from: pg, query: "SELECT id, part FROM events WHERE part > {{ cursor }}", incremental: { cursor: part, initial: 00000000-0000-0000-0000-000000010001 } } }
+  five:   { load: { into: warehouse, table: parts } }
+""")
+    expect_in("{{ cursor }} is CAST('2025-12-31 23:59:59+00' AS timestamp with time zone) at first", project.sluice("plan", "out").text)
+    run(project, "out")
+    tables = ("beyond", "since", "named", "again", "parts")
+    count = " UNION ALL ".join(f"SELECT count(*), count(DISTINCT id) FROM {table}" for table in tables)
+    expect_equal(project.query(count), [["100", "100"]] * 5, "rows of the first run")
+    # One with the greatest values there were, one beyond, one that a lookback finds.
+    SERVER.query(database, "INSERT INTO events SELECT 101, max(made), max(name COLLATE \"und-x-icu\"), NULL FROM events; INSERT INTO"
+                 " events SELECT 102, max(made) + interval '1 microsecond', 'zz', NULL FROM events; INSERT INTO events SELECT 0,"
+                 " max(made) - interval '1 hour', 'aa', NULL FROM events")
+    run(project, "out")
+    run(project, "out")
+    expect_equal(project.query(count), [["102", "102"], ["102", "102"], ["102", "102"], ["103", "103"], ["100", "100"]],
+                 "rows of later runs")
+    SERVER.query(database, "ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
+    copies = [line for line in (SERVER.folder / "log").read_text().splitlines() if "COPY (SELECT" in line and "made > CAST(" in line]
+    expect_in("made > CAST('2026-01-01 09:59:59+00' AS timestamp with time zone)", "\n".join(copies))
+    plan = SERVER.query(database, "SET enable_seqscan = off", "EXPLAIN SELECT id FROM events WHERE made > CAST('2026-01-01 09:59:59+00'"
+                        " AS timestamp with time zone)")
+    expect_in("Cond: (made > '2026-01-01", str(plan))
+    project.pipeline("none", """
+steps:
+  rows: { extract: { from: pg, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, initial: "-infinity" } } }
+  out:  { load: { into: warehouse, table: none } }
+""")
+    expect_in("must lie below '-infinity', so that no row with it is lost, and nothing sorts before it", run(project, "none", code=1).text)
+    SERVER.query(database, "CREATE TABLE odd (id integer, v boolean)")
+    project.pipeline("odd", """
+steps:
+  rows: { extract: { from: pg, query: "SELECT id, v FROM odd WHERE v > {{ cursor }}", incremental: { cursor: v, initial: "false" } } }
+  out:  { load: { into: warehouse, table: odd } }
+""")
+    expect_in("{{ cursor }}: 'v' is boolean, of which no value below another can be written", run(project, "odd", code=2).text)
+
+
 def test_query_interval_and_statement(project):
     database = project_on(project)
     SERVER.query(database, "CREATE TABLE sales (day date, n integer); INSERT INTO sales SELECT date '2026-01-01' + i % 5, i FROM"

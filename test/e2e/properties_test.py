@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Properties of functions and of for_each, on random input. A function: what comes out is what Python's own map, filter and
 flat map make of the rows, whatever the size of batches and the number of processes. for_each: every element of a list is run
-exactly once, however many at once, killed and resumed or not. SLUICE_SEED chooses the numbers; a failure names the seed."""
+exactly once, however many at once, killed and resumed or not; that of a pipeline makes one pipeline of each entry, which reads what
+its entry says and knows its own ranges. SLUICE_SEED chooses the numbers; a failure names the seed."""
 import json
 import os
 import random
@@ -144,5 +145,46 @@ def every_element_once(project):
         expect_equal(own.number("SELECT count(*) FROM seen WHERE n <> 2000"), 0, f"rows of a child, {what}")
 
 
+def random_entries(chance):
+    """Words of YAML's and SQL's as names, any text beside them."""
+    names = chance.sample(["no", "select", "007", "1e3", "true", "n"], chance.choice([1, 2, 4]))
+    return [{"name": name, "text": "".join(chance.choice("ab' \"ä{}:#-0") for _ in range(chance.randrange(1, 9))),
+             "from": chance.choice(["inline", "file"]), "rows": chance.randrange(1, 4), "keep": chance.randrange(-1, 3)}
+            for name in names]
+
+
+def each_pipeline_is_its_own(project):
+    for trial in range(TRIALS):
+        seed = SEED * 1000 + trial
+        chance = random.Random(seed)
+        entries = random_entries(chance)
+        what = f"seed {seed}: {entries}"
+        own = type(project)(project.folder / f"e{trial}").create()
+        written = []
+        for entry in entries:
+            rows = [{"id": i} for i in range(entry["rows"])]
+            own.write(f"in/{entry['name']}.ndjson", "".join(json.dumps(row) + "\n" for row in rows))
+            source = {"from": entry["from"], "columns": {"id": "bigint"}}
+            source.update({"rows": rows} if entry["from"] == "inline" else {"path": f"in/{entry['name']}.ndjson"})
+            written.append({"name": entry["name"], "text": entry["text"], "keep": entry["keep"], "source": source})
+        listed = json.dumps(written, ensure_ascii=False)
+        if chance.random() < 0.5:
+            own.write("entries.yml", listed)
+            listed = "entries.yml"
+        own.pipeline("many", f"pipeline: \"of_{{{{ each.name }}}}\"\nfor_each: {listed}\nsteps:\n"
+                     "  rows:  { extract: \"{{ each.source }}\" }\n"
+                     "  some:  { filter: \"{{ each.keep }} < 0 OR id = {{ each.keep }}\" }\n"
+                     "  named: { derive: { name: \"{{ lower(each.name) }}\", text: { value: \"{{ each.text }}\" } } }\n"
+                     "  out:   { load: { into: warehouse, table: \"seen_{{ each.name }}\" } }\n")
+        order = chance.sample(entries, len(entries))
+        for entry in order + order:  # the second time all has been loaded
+            done = own.sluice("run", f"of_{entry['name']}")
+            expect_equal(done.code, 0, f"exit code of {entry['name']}, {what}\n{done.text}")
+        for entry in entries:
+            kept = [i for i in range(entry["rows"]) if entry["keep"] in (-1, i)]
+            found = own.query(f"SELECT id, name, text FROM \"seen_{entry['name']}\" ORDER BY id")
+            expect_equal(found, [[str(i), entry["name"], entry["text"]] for i in kept], f"{entry['name']} of {what}")
+
+
 if __name__ == "__main__":
-    sys.exit(main_of([functions_are_pythons_own, every_element_once]))
+    sys.exit(main_of([functions_are_pythons_own, every_element_once, each_pipeline_is_its_own]))

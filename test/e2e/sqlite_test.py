@@ -75,6 +75,39 @@ steps:
     expect_equal(ask(project, "SELECT count(*), min(amount), min(mine) FROM keyed"), [(150, 0.25, "kept")], "rows merged")
 
 
+def test_cursor_in_a_query(project):
+    project.create(CONNECTION)
+    ask(project, "CREATE TABLE events (id INTEGER PRIMARY KEY, made DATETIME, name TEXT COLLATE NOCASE, r REAL)",
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99) INSERT INTO events SELECT i, datetime('2026-01-01',"
+        " '+' || (i / 10) || ' hours'), 'na''me ' || i, i * 1e20 FROM n")
+    project.pipeline("out", """
+epoch: { max_rows: 7 }
+steps:
+  beyond: { extract: { from: lite, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, key: id, initial: "2026-01-01 00:00:00" } } }
+  one:    { load: { into: warehouse, table: beyond } }
+  since:  { extract: { from: lite, query: "SELECT id FROM events WHERE id >= {{ cursor }}", incremental: { cursor: id, initial: 0 } } }
+  two:    { load: { into: warehouse, table: since } }
+  wide:   { extract: { from: lite, query: "SELECT id, r FROM events WHERE r > {{ cursor }}", incremental: { cursor: r, initial: 0 } } }
+  three:  { load: { into: warehouse, table: wide } }
+  named:  { extract: { from: lite, query: "SELECT id, name FROM events WHERE name > '{{ cursor }}'", incremental: { cursor: name, key: id, initial: "NA'ME 0" } } }
+  four:   { load: { into: warehouse, table: named } }
+  again:  { extract: { from: lite, query: "SELECT id, made FROM events WHERE made > {{ cursor }}", incremental: { cursor: made, lookback: 2h, initial: "2026-01-01" } } }
+  five:   { load: { into: warehouse, table: again, mode: upsert, key: id } }
+""")
+    expect_in("{{ cursor }} is '2026-01-01 00:00:0' at first", project.sluice("plan", "out").text)
+    run(project, "out")
+    tables = ("beyond", "since", "wide", "named", "again")
+    count = " UNION ALL ".join(f"SELECT count(*), count(DISTINCT id) FROM {table}" for table in tables)
+    expect_equal(project.query(count), [["100", "100"]] * 5, "rows of the first run")
+    ask(project, "INSERT INTO events SELECT 101, max(made), max(name), 1e300 FROM events",
+        "INSERT INTO events SELECT 102, datetime(max(made), '+1 second'), 'zz', 2e300 FROM events",
+        "INSERT INTO events SELECT 103, datetime(max(made), '-1 hour'), 'aa', 3e300 FROM events")
+    run(project, "out")
+    run(project, "out")
+    expect_equal(project.query(count), [["102", "102"], ["103", "103"], ["103", "103"], ["102", "102"], ["103", "103"]],
+                 "rows of later runs")
+
+
 def test_to_duckdb_and_back(project):
     project.create(CONNECTION)
     ask(project, "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL, s TEXT, b BLOB, d DATE, at DATETIME, big DECIMAL TEXT(30,4), untyped)",

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <utility>
 
 #include "base/text.h"
+#include "connector/cursor.h"
 #include "connector/duckdb/query.h"
 #include "connector/table_request.h"
 
@@ -24,7 +26,7 @@ class DuckdbSource final : public Source {
   Result<SourceShape> Describe(sql::Session& session, std::stop_token) override {
     TRY(Attach());
     SourceShape shape{.schema = TRY(Columns(session)), .replay = Replay::kSameKeys};
-    shape.describe = fmt::format("{} of DuckDB file {}", Named(), file_.shown());
+    shape.describe = fmt::format("{} of DuckDB file {}{}", Named(), file_.shown(), first_hint_);
     return shape;
   }
 
@@ -57,7 +59,10 @@ class DuckdbSource final : public Source {
           fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(column.name), column.type));
     }
     const std::string where = range.cuts.empty() ? "false" : TRY(Condition(range.cuts[0], session));
-    opened.from = fmt::format("(SELECT {} FROM {}{})", Join(columns, ", "), TRY(Relation(session)),
+    const std::string relation = range.cuts.empty()
+                                     ? TRY(Relation(session))
+                                     : TRY(RelationFrom(session, range.cuts[0].from, stop));
+    opened.from = fmt::format("(SELECT {} FROM {}{})", Join(columns, ", "), relation,
                               where.empty() ? "" : " WHERE " + where);
     if (where.empty() && request_.config.query.empty()) {
       opened.rows_known = static_cast<uint64_t>(
@@ -94,14 +99,93 @@ class DuckdbSource final : public Source {
   Result<std::string> Relation(sql::Session& session) {
     if (!relation_.empty()) return relation_;
     const ExtractConfig& config = request_.config;
-    if (!config.query.empty()) {
-      auto query = QualifyTables(session, file_, config.query.text);
-      if (!query.ok()) return std::move(query).error().At(config.query.mark);
-      return relation_ = "(" + *query + ") AS _query";
-    }
+    if (UsesCursor(request_)) return RelationOfCursor(session);
+    if (!config.query.empty()) return relation_ = TRY(QueryFrom(session, ""));
     auto table = ParseTableName(config.table.text);
     if (!table.ok()) return std::move(table).error().At(config.table.mark);
     return relation_ = file_.Quoted(*table);
+  }
+
+  Result<std::string> QueryFrom(sql::Session& session, std::string_view cursor) {
+    auto query = QualifyTables(session, file_, QueryWith(request_, cursor));
+    if (!query.ok()) return std::move(query).error().At(request_.config.query.mark);
+    return "(" + *query + ") AS _query";
+  }
+
+  // The literal that a range begins with is of the cursor's type, which only the query knows.
+  Result<std::string> RelationOfCursor(sql::Session& session) {
+    Status learnt = Ok();
+    for (const std::string& literal : UntypedLiterals(request_.config.incremental->initial->text)) {
+      relation_ = TRY(QueryFrom(session, literal));
+      auto described = session.Describe("SELECT * FROM " + relation_, request_.bound);
+      if (described.ok()) {
+        const std::string hint = TRY(HintBelow(session, "", {}));
+        first_hint_ = ", {{ cursor }} is " + hint + " at first";
+        return relation_ = relations_[""] = TRY(QueryFrom(session, hint));
+      }
+      if (learnt.ok()) learnt = std::move(described).error();
+    }
+    relation_.clear();
+    return std::move(learnt)
+        .error()
+        .While(fmt::format("reading {} of '{}'", Named(), file_.shown()))
+        .At(request_.config.query.mark);
+  }
+
+  // What is read from a position on: the query with the hint below it.
+  Result<std::string> RelationFrom(sql::Session& session, const std::string& position,
+                                   const std::stop_token& stop) {
+    const std::string whole = TRY(Relation(session));
+    if (!UsesCursor(request_)) return whole;
+    const auto known = relations_.find(position);
+    if (known != relations_.end()) return known->second;
+    return relations_[position] = TRY(QueryFrom(session, TRY(HintBelow(session, position, stop))));
+  }
+
+  Result<std::string> HintBelow(sql::Session& session, const std::string& position,
+                                const std::stop_token& stop) {
+    const IncrementalConfig& incremental = *request_.config.incremental;
+    Column column = TRY(FindColumn(incremental.cursor, "incremental", session));
+    const std::string text = position.empty() ? incremental.initial->text : position;
+    const std::string first =
+        position.empty() ? Value(column, text) : LookingBack(Value(column, text));
+    // Below 0 there is a number, if none of the type.
+    if (StartsWith(column.type, "U") &&
+        (EndsWith(column.type, "INT") || EndsWith(column.type, "INTEGER")))
+      column.type = "HUGEINT";
+    const AskBelow ask = [&](int64_t shorter) -> Result<std::optional<std::string>> {
+      const auto below = BelowIn(column.type, first, text, shorter);
+      if (!below) return NoHint(request_, column.name, column.type);
+      // Compared with a value of the column, so under its collation.
+      const sql::Rows answer = TRY(session.Query(
+          fmt::format("SELECT CAST(below AS VARCHAR), coalesce((SELECT {} FROM {} LIMIT 0), below) "
+                      "< {} FROM (SELECT TRY_CAST({} AS {}) AS below)",
+                      QuoteIdentifier(column.name), relation_, first, *below, column.type),
+          request_.bound, stop));
+      const auto& row = answer.rows.at(0);
+      if (row.at(1).null || row[1].text != "true") return std::optional<std::string>();
+      return std::optional<std::string>(row[0].text);
+    };
+    auto below = FindBelow(request_, text, ask);
+    if (!below.ok() && below.error().mark.line == 0 && position.empty())
+      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
+    if (!below.ok()) return std::move(below).error();
+    return Value(column, *below);
+  }
+
+  // A value below `first`, which is that of `text`; nullopt: of such a type there is none.
+  static std::optional<std::string> BelowIn(const std::string& type, const std::string& first,
+                                            const std::string& text, int64_t shorter) {
+    if (EndsWith(type, "INT") || type == "INTEGER" || StartsWith(type, "DECIMAL("))
+      return fmt::format("CAST({} AS {}) - 1", first, type);
+    // Of a large one as many parts as its type tells apart.
+    if (type == "FLOAT" || type == "DOUBLE")
+      return fmt::format("{0} - 1 - abs({0}) * 1e-6", fmt::format("CAST({} AS DOUBLE)", first));
+    if (type == "DATE") return fmt::format("CAST({} AS DATE) - 1", first);
+    if (StartsWith(type, "TIMESTAMP")) return first + " - INTERVAL 1 SECOND";
+    if (type == "VARCHAR") return fmt::format("left({}, {})", first, -shorter);
+    if (type == "UUID") return QuoteLiteral(UuidBefore(text).value_or(text));
+    return std::nullopt;
   }
 
   // The table's own columns, or those that `columns` declares, cast.
@@ -180,27 +264,31 @@ class DuckdbSource final : public Source {
     const IncrementalConfig& incremental = *request_.config.incremental;
     const std::string name = QuoteIdentifier(cursor.name);
     if (!from.empty()) {
-      std::string bound = Value(cursor, from);
-      if (incremental.lookback.count() > 0)
-        bound += fmt::format(" - to_microseconds({})", incremental.lookback.count());
-      return name + " > " + bound;
+      return name + " > " + LookingBack(Value(cursor, from));
     }
     if (incremental.initial)
       return fmt::format("{} >= {}", name, Value(cursor, incremental.initial->text));
     return name + " IS NOT NULL";
   }
 
+  std::string LookingBack(const std::string& value) const {
+    const auto lookback = request_.config.incremental->lookback;
+    if (lookback.count() == 0) return value;
+    return fmt::format("{} - to_microseconds({})", value, lookback.count());
+  }
+
   Result<std::optional<Range>> FreezeCursor(const Position& from, const Limits& limits,
                                             std::stop_token stop) {
     const IncrementalConfig& incremental = *request_.config.incremental;
     const Column cursor = TRY(FindColumn(incremental.cursor, "incremental", *session_));
-    const std::string name = QuoteIdentifier(cursor.name), relation = TRY(Relation(*session_));
-    TRY(RefuseNullCursors(cursor, relation, stop));
     const auto found = from.find(Named());
     Cut cut{.partition = Named(),
             .from = found == from.end() ? "" : found->second,
             .to = {},
             .identity = {}};
+    const std::string name = QuoteIdentifier(cursor.name);
+    const std::string relation = TRY(RelationFrom(*session_, cut.from, stop));
+    TRY(RefuseNullCursors(cursor, relation, stop));
     // What is new decides, not what a lookback reads again.
     const std::string fresh = cut.from.empty()
                                   ? After(cursor, "")
@@ -238,6 +326,8 @@ class DuckdbSource final : public Source {
   const ExtractRequest request_;
   std::unique_ptr<sql::Session> session_;  // for freezing; reading is done in the caller's
   std::string relation_;
+  std::map<std::string, std::string> relations_;  // with the hint of a position
+  std::string first_hint_;                        // for people
   Schema columns_;
 };
 
@@ -248,7 +338,8 @@ Result<std::unique_ptr<Source>> MakeDuckdbSource(DatabaseFile file, ExtractReque
   TRY(CheckTableRequest(request, fmt::format("'{}'", file.shown())));
   if (config.incremental && !config.incremental->key.empty()) {
     return ConfigError(config.incremental->key.mark,
-                       "'key' beside a cursor is for postgres; here rows with the same cursor are "
+                       "'key' beside a cursor is for postgres, mysql and sqlite; here rows with "
+                       "the same cursor are "
                        "always read together");
   }
   return std::unique_ptr<Source>(

@@ -230,6 +230,21 @@ class MysqlSystem final : public tables::System {
     return fmt::format("CAST({} AS DATETIME(6)) - INTERVAL {} MICROSECOND", Literal(position),
                        by.count());
   }
+  std::optional<std::string> Below(const TableColumn& column, const std::string& literal,
+                                   int64_t shorter) const override {
+    if (IsNumber(column.type)) return literal + " - 1";
+    // Of a large one as many parts as its type tells apart.
+    if (column.type == "DOUBLE" || column.type == "FLOAT")
+      return fmt::format("{0} - 1 - ABS({0}) * 1e-6", literal);
+    if (IsMoment(column.type))
+      return fmt::format("CAST({} AS DATETIME(6)) - INTERVAL 1 SECOND", literal);
+    if (column.type == "VARCHAR")
+      return fmt::format("LEFT({0}, CHAR_LENGTH({0}) - {1})", literal, shorter);
+    return std::nullopt;
+  }
+  std::string PositionOfValue(const std::string& value) const override {
+    return fmt::format("CAST({} AS CHAR)", value);
+  }
   Result<Within> During(const TableColumn& column, Micros from, Micros to) const override {
     if (!IsMoment(column.type)) {
       return ConfigError({}, fmt::format("interval: '{}' is {}; it must be a date or a datetime",

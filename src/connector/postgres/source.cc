@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/text.h"
+#include "connector/cursor.h"
 #include "connector/position.h"
 #include "connector/postgres/declared.h"
 #include "connector/postgres/feed.h"
@@ -60,13 +62,14 @@ class PostgresSource final : public Source {
 
   Result<Opened> Open(const Range& range, sql::Session&, std::stop_token stop) override {
     TRY(Learn(stop));
-    CopyPlan plan{.columns = columns_,
-                  .from = relation_,
-                  .pieces = {},
-                  .table = Named(),
-                  .readers = settings_.readers,
-                  .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
-                  .connect = {}};
+    CopyPlan plan{
+        .columns = columns_,
+        .from = range.cuts.empty() ? relation_ : TRY(RelationFrom(range.cuts[0].from, stop)),
+        .pieces = {},
+        .table = Named(),
+        .readers = settings_.readers,
+        .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
+        .connect = {}};
     plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
     // A condition may have an index, which pages have not.
     if (IsWhole(range) && request_.condition.empty())
@@ -110,6 +113,13 @@ class PostgresSource final : public Source {
     if (!columns_.empty()) return Ok();
     if (!connection_) connection_ = TRY(Fresh(stop));
     TRY(FindRelation());
+    if (UsesCursor(request_)) TRY(LearnCursor(stop));
+    TRY(LearnColumns(stop));
+    TRY(ChooseColumns());
+    return ChooseWalk(stop);
+  }
+
+  Status LearnColumns(const std::stop_token& stop) {
     auto all = ColumnsOf(*connection_, relation_, stop);
     if (!all.ok()) {
       return std::move(all)
@@ -118,14 +128,90 @@ class PostgresSource final : public Source {
           .At(Place());
     }
     table_columns_ = std::move(all).value();
-    TRY(ChooseColumns());
-    return ChooseWalk(stop);
+    return Ok();
+  }
+
+  // The literal that a range begins with is of the cursor's type, which only the query knows.
+  Status LearnCursor(const std::stop_token& stop) {
+    relations_.clear();
+    Status learnt = Ok();
+    for (const std::string& literal : UntypedLiterals(request_.config.incremental->initial->text)) {
+      relation_ = QueryFrom(literal);
+      if (Status one = LearnColumns(stop); one.ok()) {
+        const std::string hint = TRY(HintBelow("", stop));
+        first_hint_ = "; {{ cursor }} is " + hint + " at first";
+        relation_ = relations_[""] = QueryFrom(hint);
+        return Ok();
+      } else if (learnt.ok()) {
+        learnt = std::move(one);
+      }
+    }
+    return learnt;
+  }
+
+  std::string QueryFrom(std::string_view cursor) const {
+    return "(" + WithValues(QueryWith(request_, cursor), request_.bound) + "\n) AS _query";
+  }
+
+  // What is read from a position on: the query with the hint below it.
+  Result<std::string> RelationFrom(const std::string& position, const std::stop_token& stop) {
+    if (!UsesCursor(request_)) return relation_;
+    const auto known = relations_.find(position);
+    if (known != relations_.end()) return known->second;
+    return relations_[position] = QueryFrom(TRY(HintBelow(position, stop)));
+  }
+
+  Result<std::string> HintBelow(const std::string& position, const std::stop_token& stop) {
+    const IncrementalConfig& incremental = *request_.config.incremental;
+    const TypedColumn* column = FindTyped(incremental.cursor.text);
+    if (column == nullptr)
+      return NoColumn(incremental.cursor.mark, "incremental: ", incremental.cursor.text);
+    const std::string text =
+        position.empty() ? incremental.initial->text : TRY(ReadPosition(position)).at(0);
+    const auto typed = [&](const std::string& value) {
+      return fmt::format("CAST({} AS {})", QuoteLiteral(value), column->type.shown);
+    };
+    const std::string first = position.empty() ? typed(text) : LookingBack(typed(text));
+    const AskBelow ask = [&](int64_t shorter) -> Result<std::optional<std::string>> {
+      const auto below = BelowIn(column->type, first, text, shorter);
+      if (!below) return NoHint(request_, column->name, column->type.shown);
+      // Compared with a value of the column, so under its collation.
+      const Answer answer = TRY(connection_->Run(
+          fmt::format("SELECT below::text, coalesce((SELECT {} FROM {} LIMIT 0), below) < {} FROM "
+                      "(SELECT CAST({} AS {}) AS below) AS _below",
+                      QuoteIdentifier(column->name), relation_, first, *below, column->type.shown),
+          {}, stop));
+      if (answer.rows.at(0).at(1) != "t") return std::optional<std::string>();
+      return answer.rows[0][0];
+    };
+    auto below = FindBelow(request_, text, ask);
+    if (!below.ok() && below.error().mark.line == 0 && position.empty())
+      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
+    if (!below.ok()) return std::move(below).error();
+    return typed(*below);
+  }
+
+  // A value below `first`, which is that of `text`; nullopt: of such a type there is none.
+  static std::optional<std::string> BelowIn(const Type& type, const std::string& first,
+                                            const std::string& text, int64_t shorter) {
+    const std::string& name = type.name;
+    if (name == "int2" || name == "int4" || name == "int8" || name == "numeric")
+      return first + " - 1";
+    // Of a large one as many parts as its type tells apart.
+    if (name == "float4" || name == "float8")
+      return fmt::format("{0} - 1 - abs({0}) * 1e-6", first);
+    if (name == "date") return fmt::format("CAST({} AS date) - 1", first);
+    if (name == "timestamp" || name == "timestamptz") return first + " - INTERVAL '1 second'";
+    if (name == "text" || name == "varchar" || name == "bpchar")
+      return fmt::format("left({}, {})", first, -shorter);
+    if (name == "uuid") return QuoteLiteral(UuidBefore(text).value_or(text));
+    return std::nullopt;
   }
 
   Status FindRelation() {
     const ExtractConfig& config = request_.config;
     if (!config.query.empty()) {
-      relation_ = "(" + WithValues(QueryOf(request_), request_.bound) + "\n) AS _query";
+      relation_ = QueryFrom("");
       return Ok();
     }
     auto table = ParseTableName(config.table.text, settings_.schema);
@@ -236,7 +322,7 @@ class PostgresSource final : public Source {
   }
 
   std::string Manner() const {
-    if (request_.config.incremental) return ", what is new by " + walk_.columns[0];
+    if (request_.config.incremental) return ", what is new by " + walk_.columns[0] + first_hint_;
     if (!request_.config.interval.empty())
       return ", the interval of " + request_.config.interval.text;
     if (walk_.empty()) return ", consistency: snapshot";
@@ -262,33 +348,40 @@ class PostgresSource final : public Source {
     if (!incremental || incremental->lookback.count() == 0 || position.empty())
       return Beyond(position);
     const auto values = TRY(ReadPosition(position));
-    return fmt::format("{} > CAST({} AS {}) - INTERVAL '{} microseconds'",
-                       QuoteIdentifier(walk_.columns[0]), QuoteLiteral(values.at(0)),
-                       walk_.types[0], incremental->lookback.count());
+    return fmt::format(
+        "{} > {}", QuoteIdentifier(walk_.columns[0]),
+        LookingBack(fmt::format("CAST({} AS {})", QuoteLiteral(values.at(0)), walk_.types[0])));
+  }
+
+  std::string LookingBack(const std::string& value) const {
+    const auto lookback = request_.config.incremental->lookback;
+    if (lookback.count() == 0) return value;
+    return fmt::format("{} - INTERVAL '{} microseconds'", value, lookback.count());
   }
 
   Result<std::optional<Range>> FreezeWalk(const Position& from, const Limits& limits,
                                           std::stop_token stop) {
-    if (request_.config.incremental) TRY(RefuseNulls(stop));
     const auto found = from.find(Named());
     Cut cut{.partition = Named(),
             .from = found == from.end() ? "" : found->second,
             .to = {},
             .identity = {}};
+    const std::string relation = TRY(RelationFrom(cut.from, stop));
+    if (request_.config.incremental) TRY(RefuseNulls(relation, stop));
     const std::string fresh = TRY(Beyond(cut.from));
     const uint64_t rows = TRY(RowLimit(limits, stop));
     Answer end;
     if (rows > 0) {
-      end = TRY(connection_->Run(
-          fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}", walk_.Texts(),
-                      relation_, fresh, walk_.OrderBy(""), rows - 1),
-          {}, stop));
+      end = TRY(
+          connection_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
+                                       walk_.Texts(), relation, fresh, walk_.OrderBy(""), rows - 1),
+                           {}, stop));
     }
     bool final = end.rows.empty();
     if (final) {
       end =
           TRY(connection_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
-                                           walk_.Texts(), relation_, fresh, walk_.OrderBy(" DESC")),
+                                           walk_.Texts(), relation, fresh, walk_.OrderBy(" DESC")),
                                {}, stop));
     }
     if (end.rows.empty()) {
@@ -299,7 +392,7 @@ class PostgresSource final : public Source {
     }
     cut.to = PositionText(end.rows[0]);
     if (!final) {
-      final = TRY(connection_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation_,
+      final = TRY(connection_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation,
                                                TRY(Beyond(cut.to))),
                                    {}, stop))
                   .rows.empty();
@@ -326,11 +419,11 @@ class PostgresSource final : public Source {
     return rows;
   }
 
-  Status RefuseNulls(const std::stop_token& stop) {
+  Status RefuseNulls(const std::string& relation, const std::stop_token& stop) {
     for (const std::string& column : walk_.columns) {
       const int64_t nulls = TRY(QueryNumber(*connection_,
                                             fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL",
-                                                        relation_, QuoteIdentifier(column)),
+                                                        relation, QuoteIdentifier(column)),
                                             {}, stop));
       if (nulls == 0) continue;
       return RejectedError(
@@ -436,7 +529,9 @@ class PostgresSource final : public Source {
   const ConnectorContext context_;
   std::unique_ptr<Connection> connection_;
   TableName table_;
-  std::string relation_;  // what follows FROM
+  std::string relation_;                          // what follows FROM
+  std::map<std::string, std::string> relations_;  // with the hint of a position
+  std::string first_hint_;                        // for people
   std::vector<TypedColumn> table_columns_;
   std::vector<DecodedColumn> columns_;
   Walk walk_;

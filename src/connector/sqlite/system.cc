@@ -184,6 +184,19 @@ class SqliteSystem final : public tables::System {
     return Literal(ShortMoment(Micros{micros} - by));
   }
 
+  // By what the value is, as SQLite compares; a time is a text. RTRIM takes ab for 'ab '.
+  std::optional<std::string> Below(const TableColumn&, const std::string& literal,
+                                   int64_t shorter) const override {
+    if (StartsWith(literal, "X'")) return std::nullopt;
+    if (StartsWith(literal, "'"))
+      return fmt::format("substr(rtrim({0}), 1, length(rtrim({0})) - {1})", literal, shorter);
+    const bool whole = literal.find_first_of(".eE") == std::string::npos;
+    return whole ? literal + " - 1" : fmt::format("{0} - 1 - abs({0}) * 1e-6", literal);
+  }
+  std::string PositionOfValue(const std::string& value) const override {
+    return fmt::format("quote({})", value);
+  }
+
   Result<Within> During(const TableColumn& column, Micros from, Micros to) const override {
     if (!IsMoment(column.type)) {
       return ConfigError({}, fmt::format("interval: '{}' is {}; it must be a DATE or a DATETIME",

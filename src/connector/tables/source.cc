@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "base/mutex.h"
 #include "base/text.h"
+#include "connector/cursor.h"
 #include "connector/declared_type.h"
 #include "connector/pieces.h"
 #include "connector/position.h"
@@ -155,7 +157,9 @@ class TableSource final : public Source {
       fetches.push_back(column.fetch);
     }
     scan->physical = PhysicalOfCells;
-    plan.connect = [system = system_, fetches, from = relation_,
+    const std::string from =
+        range.cuts.empty() ? relation_ : TRY(RelationFrom(range.cuts[0].from, stop));
+    plan.connect = [system = system_, fetches, from,
                     moment = std::make_shared<Shared>(std::move(links))](
                        std::stop_token token) -> Result<std::unique_ptr<PieceReader>> {
       return std::unique_ptr<PieceReader>(std::make_unique<TablePieces>(
@@ -208,6 +212,13 @@ class TableSource final : public Source {
     }
     if (!link_) link_ = TRY(system_->Connect(Use::kRead, stop));
     TRY(FindRelation());
+    if (UsesCursor(request_)) TRY(LearnCursor(stop));
+    TRY(LearnColumns(stop));
+    TRY(ChooseColumns());
+    return ChooseWalk(stop);
+  }
+
+  Status LearnColumns(const std::stop_token& stop) {
     auto all = system_->ColumnsOf(*link_, relation_, stop);
     if (!all.ok()) {
       return std::move(all)
@@ -216,14 +227,71 @@ class TableSource final : public Source {
           .At(Place());
     }
     all_ = std::move(all).value();
-    TRY(ChooseColumns());
-    return ChooseWalk(stop);
+    return Ok();
+  }
+
+  // The literal that a range begins with is of the cursor's type, which only the query knows. Both
+  // systems compare a text with anything meanwhile.
+  Status LearnCursor(const std::stop_token& stop) {
+    relations_.clear();
+    relation_ = QueryFrom(system_->Literal(request_.config.incremental->initial->text));
+    TRY(LearnColumns(stop));
+    const std::string hint = TRY(HintBelow("", stop));
+    first_hint_ = "; {{ cursor }} is " + hint + " at first";
+    relation_ = relations_[""] = QueryFrom(hint);
+    return Ok();
+  }
+
+  std::string QueryFrom(std::string_view cursor) const {
+    return "(" + system_->WithValues(QueryWith(request_, cursor), request_.bound) + "\n) AS _query";
+  }
+
+  // What is read from a position on: the query with the hint below it.
+  Result<std::string> RelationFrom(const std::string& position, const std::stop_token& stop) {
+    if (!UsesCursor(request_)) return relation_;
+    const auto known = relations_.find(position);
+    if (known != relations_.end()) return known->second;
+    return relations_[position] = QueryFrom(TRY(HintBelow(position, stop)));
+  }
+
+  Result<std::string> HintBelow(const std::string& position, const std::stop_token& stop) {
+    const IncrementalConfig& incremental = *request_.config.incremental;
+    const TableColumn* column = FindColumn(incremental.cursor.text);
+    if (column == nullptr)
+      return NoColumn(incremental.cursor.mark, "incremental: ", incremental.cursor.text);
+    std::string text = incremental.initial->text;
+    std::string first = system_->FromWritten(*column, text);
+    if (!position.empty()) {
+      text = TRY(ReadPosition(position)).at(0);
+      first = incremental.lookback.count() > 0
+                  ? TRY(system_->Earlier(*column, text, incremental.lookback))
+                  : TRY(system_->FromPosition(*column, text));
+    }
+    const AskBelow ask = [&](int64_t shorter) -> Result<std::optional<std::string>> {
+      const auto below = system_->Below(*column, first, shorter);
+      if (!below) return NoHint(request_, column->name, column->shown);
+      // A text is compared with a value of the column, so under its collation.
+      const std::string compared =
+          column->type == "VARCHAR" ? fmt::format("coalesce((SELECT {} FROM {} LIMIT 0), {})",
+                                                  system_->Quote(column->name), relation_, *below)
+                                    : *below;
+      const Answer answer = TRY(link_->Run(
+          fmt::format("SELECT {}, {} < {}", system_->PositionOfValue(*below), compared, first),
+          stop));
+      if (answer.rows.at(0).at(1) != "1") return std::optional<std::string>();
+      return answer.rows[0][0];
+    };
+    auto below = FindBelow(request_, text, ask);
+    if (!below.ok() && below.error().mark.line == 0 && position.empty())
+      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
+    if (!below.ok()) return std::move(below).error();
+    return system_->FromPosition(*column, *below);
   }
 
   Status FindRelation() {
     const ExtractConfig& config = request_.config;
     if (!config.query.empty()) {
-      relation_ = "(" + system_->WithValues(QueryOf(request_), request_.bound) + "\n) AS _query";
+      relation_ = QueryFrom("");
       return Ok();
     }
     auto table = system_->ParseName(config.table.text);
@@ -375,7 +443,8 @@ class TableSource final : public Source {
   }
 
   std::string Manner() const {
-    if (request_.config.incremental) return ", what is new by " + walk_.columns[0].name;
+    if (request_.config.incremental)
+      return ", what is new by " + walk_.columns[0].name + first_hint_;
     if (!request_.config.interval.empty())
       return ", the interval of " + request_.config.interval.text;
     if (walk_.empty() && !parts_.empty() && why_alone_.empty())
@@ -410,25 +479,25 @@ class TableSource final : public Source {
 
   Result<std::optional<Range>> FreezeWalk(const Position& from, const Limits& limits,
                                           std::stop_token stop) {
-    if (request_.config.incremental) TRY(RefuseNulls(stop));
     const auto found = from.find(Named());
     Cut cut{.partition = Named(),
             .from = found == from.end() ? "" : found->second,
             .to = {},
             .identity = {}};
+    const std::string relation = TRY(RelationFrom(cut.from, stop));
+    if (request_.config.incremental) TRY(RefuseNulls(relation, stop));
     const std::string fresh = TRY(Beyond(cut.from));
     const uint64_t rows = TRY(RowLimit(limits, stop));
     Answer end;
     if (rows > 0) {
-      end =
-          TRY(link_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
-                                     walk_.Texts(), relation_, fresh, walk_.OrderBy(""), rows - 1),
-                         stop));
+      end = TRY(link_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
+                                       walk_.Texts(), relation, fresh, walk_.OrderBy(""), rows - 1),
+                           stop));
     }
     bool final = end.rows.empty();
     if (final) {
       end = TRY(link_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
-                                       walk_.Texts(), relation_, fresh, walk_.OrderBy(" DESC")),
+                                       walk_.Texts(), relation, fresh, walk_.OrderBy(" DESC")),
                            stop));
     }
     if (end.rows.empty()) {
@@ -439,7 +508,7 @@ class TableSource final : public Source {
     }
     cut.to = PositionText(end.rows[0]);
     if (!final) {
-      final = TRY(link_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation_,
+      final = TRY(link_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation,
                                          TRY(Beyond(cut.to))),
                              stop))
                   .rows.empty();
@@ -457,11 +526,11 @@ class TableSource final : public Source {
     return limits.rows == 0 ? by_bytes : std::min(limits.rows, by_bytes);
   }
 
-  Status RefuseNulls(const std::stop_token& stop) {
+  Status RefuseNulls(const std::string& relation, const std::stop_token& stop) {
     for (const TableColumn& column : walk_.columns) {
       const int64_t nulls = TRY(QueryNumber(*link_,
                                             fmt::format("SELECT count(*) FROM {} WHERE {} IS NULL",
-                                                        relation_, system_->Quote(column.name)),
+                                                        relation, system_->Quote(column.name)),
                                             stop));
       if (nulls == 0) continue;
       return RejectedError(
@@ -509,7 +578,9 @@ class TableSource final : public Source {
   const ExtractRequest request_;
   std::unique_ptr<Link> link_;
   TableName table_;
-  std::string relation_;  // what follows FROM
+  std::string relation_;                          // what follows FROM
+  std::map<std::string, std::string> relations_;  // with the hint of a position
+  std::string first_hint_;                        // for people
   std::vector<TableColumn> all_;
   std::vector<ReadColumn> columns_;
   Schema guessed_;

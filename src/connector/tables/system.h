@@ -160,6 +160,12 @@ class System {
   // So much before a position. kConfig where the column is no time.
   virtual Result<std::string> Earlier(const TableColumn& column, const std::string& position,
                                       Micros by) const = 0;
+  // SQL of a value below another: a text without its last `shorter` characters. nullopt: of such a
+  // column there is none.
+  virtual std::optional<std::string> Below(const TableColumn& column, const std::string& literal,
+                                           int64_t shorter) const = 0;
+  // SQL of the text of a value, as PositionOf gives it of a column.
+  virtual std::string PositionOfValue(const std::string& value) const = 0;
   // What rows are in an interval, and those that it cannot say it of; kConfig where the column is
   // no time.
   struct Within {
