@@ -87,6 +87,8 @@ class Sink {  // the driver's thread
   virtual Result<bool> TakesRelay(const Load& /*load*/, const std::vector<std::string>& /*wire*/) {
     return false;
   }
+  // How it loads where that depends on the target as it is. Plan time; empty: nothing to tell.
+  virtual Result<std::string> Manner(const Load& /*load*/) { return std::string(); }
   // Tables, added columns, the record's own table; idempotent; own transaction. Refuses what the
   // mode cannot do on the target.
   virtual Status Prepare(const std::vector<Load>& loads, std::stop_token stop) = 0;

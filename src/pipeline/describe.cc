@@ -102,6 +102,7 @@ std::string StepLines(const Plan& plan, const Flow& flow, const std::string& nam
     if (load.load.step != name) continue;
     text += fmt::format("    {}\n    fingerprint {}\n", LoadLine(flow, load),
                         flow.fingerprints.at(name));
+    if (!load.manner.empty()) text += fmt::format("    {}\n", load.manner);
     if (!load.load.latest.empty()) text += fmt::format("    {}\n", load.load.latest);
   }
   return text + fmt::format("    {}\n", Format(facts->schema));
@@ -204,6 +205,7 @@ Json FlowJson(const Flow& flow) {
                              {"mode", NameOf(load.load.mode)},
                              {"key", load.load.key},
                              {"partition", PartitionText(load.load)},
+                             {"manner", load.manner},
                              {"fingerprint", flow.fingerprints.at(load.load.step)},
                              {"schema", SchemaJson(load.load.schema)},
                              {"sql", TextOf(load.rows).sql}});

@@ -63,6 +63,7 @@ struct PlannedLoad {
   // What the columns are in the blocks of the extract, which are handed on as they are; empty: the
   // rows go through a query.
   std::vector<std::string> relay = {};
+  std::string manner = {};  // Sink::Manner
 };
 
 struct PlannedSink {

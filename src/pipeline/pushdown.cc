@@ -1,7 +1,11 @@
-// A filter right behind an extract goes to the system that is read, as far as it decides it as
-// DuckDB would. The filter stays where it is: what it need not see is not read, and so is counted
-// neither as read nor as filtered.
+// A filter behind an extract, with nothing between them but steps that pass columns on under the
+// same or other names, goes to the system that is read, as far as it decides it as DuckDB would.
+// The filter stays where it is: what it need not see is not read, and so is counted neither as read
+// nor as filtered, and no step between could have done anything with it but hand it on.
 #include "connector/pushdown.h"
+#include <map>
+#include <optional>
+
 #include "base/text.h"
 #include "pipeline/planner.h"
 
@@ -42,8 +46,37 @@ bool KeepsColumns(const relation::Project& project) {
   });
 }
 
+// What a step calls the columns of the extract, in lower case.
+using Shown = std::map<std::string, std::string>;
+
+// The names above a map or derive that only renames columns or leaves some out; nullopt: it
+// computes something, and what came of a row that the server leaves out would be missed.
+std::optional<Shown> ShownAbove(Planning& planning, const Planned& step, const Ref& below,
+                                const Shown& names) {
+  if ((step.node->verb != "map" && step.node->verb != "derive") || !step.output)
+    return std::nullopt;
+  const auto* project = std::get_if<relation::Project>(&step.output->rows->op);
+  if (project == nullptr || project->from != below) return std::nullopt;
+  Shown above;
+  for (const relation::Named& column : project->columns) {
+    const auto facts = planning.parser.Expression(column.expr.sql);
+    if (!facts.ok() || facts->column.empty()) return std::nullopt;
+    const auto found = names.find(ToLower(facts->column));
+    if (found == names.end()) return std::nullopt;
+    above[ToLower(column.name)] = found->second;
+  }
+  return above;
+}
+
+// The same of the extract's columns; a name that is none of theirs is that of no column.
+void Rename(sql::Condition& condition, const Shown& names) {
+  const auto found = names.find(ToLower(condition.column));
+  condition.column = found == names.end() ? std::string() : found->second;
+  for (sql::Condition& part : condition.parts) Rename(part, names);
+}
+
 // The rows of `step` are those of `below` without the ones it filters out: adds what decides.
-bool AddConjuncts(Planning& planning, const Planned& step, const Ref& below,
+bool AddConjuncts(Planning& planning, const Planned& step, const Ref& below, const Shown& names,
                   std::vector<sql::Condition>& conjuncts, std::vector<sql::Bound>& bound) {
   if (step.node->verb != "filter" || !step.output) return false;
   const auto* sift = std::get_if<relation::Sift>(&step.output->rows->op);
@@ -53,6 +86,7 @@ bool AddConjuncts(Planning& planning, const Planned& step, const Ref& below,
     if (fate.kind != relation::FateKind::kFiltered || fate.keeps.empty()) return false;
     auto some = planning.parser.Conjuncts(fate.keeps);
     if (!some.ok()) return false;
+    for (sql::Condition& conjunct : *some) Rename(conjunct, names);
     conjuncts.insert(conjuncts.end(), some->begin(), some->end());
   }
   for (const relation::Bound& b : step.output->rows->bound) {
@@ -73,10 +107,16 @@ void PushBehind(Planning& planning, Planned& extract) {
   }
   std::vector<sql::Condition> conjuncts;
   std::vector<sql::Bound> bound;
+  Shown names;
+  for (const Column& column : (*rows)->schema) names[ToLower(column.name)] = column.name;
   std::string name = extract.node->name;
   for (Planned* step = OnlyReader(planning, name); step != nullptr;
        step = OnlyReader(planning, name)) {
-    if (step->skip != Skip::kNo || !AddConjuncts(planning, *step, *rows, conjuncts, bound)) break;
+    if (step->skip != Skip::kNo) break;
+    if (auto above = ShownAbove(planning, *step, *rows, names))
+      names = std::move(*above);
+    else if (!AddConjuncts(planning, *step, *rows, names, conjuncts, bound))
+      break;
     rows = &step->output->rows;
     name = step->node->name;
   }

@@ -95,6 +95,17 @@ Status DecideRefusals(Planning& planning, Planned& step) {
                   step.sink->connector->type));
 }
 
+// A plan can be made where the destination cannot be asked.
+Status FindManner(const Planning& planning, Planned& step) {
+  if (!step.load || step.load->load.mode != Mode::kReplacePartition) return Ok();
+  const auto sink =
+      TRY(step.sink->connector->sink(step.sink->connection, {step.load->load}, planning.context));
+  auto manner = sink->Manner(step.load->load);
+  step.load->manner =
+      manner.ok() ? *manner : "how it replaces is not known: " + manner.error().message;
+  return Ok();
+}
+
 Status CheckInputs(const Planned& step, const Verb& verb, const std::vector<StepInput>& inputs) {
   if (static_cast<int>(inputs.size()) < verb.min_inputs) {
     return ConfigError(
@@ -154,7 +165,8 @@ Status PlanVerb(Planning& planning, Planned& step) {
   }
   if (step.node->verb == "load") {
     TRY(PlanLoad(planning, step));
-    return DecideRefusals(planning, step);
+    TRY(DecideRefusals(planning, step));
+    return FindManner(planning, step);
   }
   if (step.IsAction()) return PlanAction(planning, step);
   if (step.IsRun()) return PlanRun(planning, step);

@@ -137,4 +137,38 @@ class PostgresUpsert(FromPostgres):
         return f"{self.input(project)} UNION ALL SELECT -range, -1, DATE '2026-01-01', 0, 'before' FROM range(1, 1001)"
 
 
-ALL = {load.name: load for load in (CsvToPostgres, PostgresToDuckdb, PostgresUpsert)}
+class PostgresPartition(PostgresLoad):
+    """All rows replace one native partition, in one epoch; another one is beside it."""
+
+    name = "postgres_partition"
+
+    def seed_database(self, project):
+        self.server.query(project.database, "CREATE TABLE target (id bigint, part integer, day date, amount bigint, note text,"
+                          " kind text NOT NULL) PARTITION BY LIST (kind); CREATE TABLE target_new PARTITION OF target FOR VALUES"
+                          " IN ('new'); CREATE TABLE target_old PARTITION OF target FOR VALUES IN ('old'); CREATE UNIQUE INDEX ON"
+                          " target_new (id); INSERT INTO target SELECT -i, -1, date '2026-01-01', 0, 'before', k FROM"
+                          " generate_series(1, 1000) i, unnest(ARRAY['new', 'old']) k")
+
+    def yaml(self, project):
+        return super().yaml(project).replace("  out: ", "  kind: { derive: { kind: \"'new'\" } }\n  out: ")
+
+    def into(self):
+        return "{ into: pg, table: target, mode: replace_partition, partition: { kind: new } }"
+
+    def between(self, project):
+        # The partition of before, or the new one.
+        old, new = self.server.query(project.database, "SELECT count(*) FILTER (WHERE part < 0), count(*) FILTER (WHERE part >= 0)"
+                                     " FROM target WHERE kind = 'new'")[0]
+        expect((old, new) == ("1000", "0") or (old == "0" and new != "0"), f"{old} old rows and {new} new ones in the partition")
+
+    def after(self, project):
+        super().after(project)
+        left = self.server.query(project.database, "SELECT relname FROM pg_class WHERE relname LIKE '\\_sluice%' AND relname NOT"
+                                 " LIKE '\\_sluice\\_epoch%'")
+        expect_equal(left, [], "tables beside the partition")
+
+    def wanted(self, project):
+        return f"{self.input(project)} UNION ALL SELECT -range, -1, DATE '2026-01-01', 0, 'before' FROM range(1, 1001)"
+
+
+ALL = {load.name: load for load in (CsvToPostgres, PostgresToDuckdb, PostgresUpsert, PostgresPartition)}

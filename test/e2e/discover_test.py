@@ -129,6 +129,10 @@ steps:
   some: {{ filter: {{ where: "{where}" }} }}
   out:  {{ load: {{ into: warehouse, table: kept, mode: overwrite }} }}
 """)
+    return asked_of(project)
+
+
+def asked_of(project):
     shown = ok(project, "plan", "load").out
     asked = [line for line in shown.splitlines() if "asks only for rows WHERE" in line]
     return asked[0].split("WHERE ")[1] if asked else ""
@@ -165,6 +169,27 @@ def test_postgres_decides_filters(project):
         ok(project, "run", "load", "--again")
         if rows is not None:
             expect_equal(number(project.warehouse, "SELECT count(*) FROM kept"), rows, f"rows where {where}")
+    # Steps between that only rename columns do not keep a filter from the server; one that computes does.
+    between = {
+        "a: { map: { key: id, text: note, id: amount } }": ("text = 'n''1' AND key <= 100", "\"note\" = 'n''1' AND \"id\" <= 100", 20),
+        "a: { map: { id: amount } }": ("id <= 1.25", '"amount" <= 1.25', 5),
+        "a: { derive: { was: note } }": ("WAS IS NULL AND id <= 10", '"note" IS NULL AND "id" <= 10', 2),
+        "a: { map: { k: id } }\n  b: { filter: k > 5 }\n  c: { map: { l: k } }": ("l < 9", '"id" > 5 AND "id" < 9', 3),
+        "a: { map: { id: 'id + 1' } }": ("id <= 10", "", 9),
+        "a: { derive: { id: '-id', more: id } }": ("more <= 10", "", 10),
+        "a: { map: { id: 'try_cast(note AS bigint)' } }": ("id IS NULL", "", 1000),
+    }
+    for at, (steps, (where, asked, rows)) in enumerate(between.items()):
+        project.pipeline("load", f"""
+steps:
+  rows: {{ extract: {{ from: pg, table: orders }} }}
+  {steps}
+  some: {{ filter: {{ where: "{where}" }} }}
+  out:  {{ load: {{ into: warehouse, table: kept_{at}, mode: overwrite }} }}
+""")
+        expect_equal(asked_of(project), asked, f"{steps}, then {where}")
+        ok(project, "run", "load", "--again")
+        expect_equal(number(project.warehouse, f"SELECT count(*) FROM kept_{at}"), rows, f"rows of {steps}, then {where}")
     # What the server leaves out was not read: it is in no count.
     project.pipeline("load", """
 params: { least: { type: integer, default: 991 } }

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -90,6 +91,55 @@ steps:
     run(project, "days")
     expect_equal(SERVER.query(database, "SELECT id FROM orders WHERE day = '2026-01-02' ORDER BY id"),
                  [["1"], ["4"], ["10"]], "the partition")
+
+
+def test_a_native_partition_is_exchanged_under_readers(project):
+    """A day that is loaded again and again, beside readers in transactions of both kinds: each sees a whole day, and never none."""
+    database = project_on(project)
+    SERVER.query(database, "CREATE TABLE orders (id bigint, day date, amount numeric(10,2), note text, PRIMARY KEY (day, id)) PARTITION"
+                 " BY RANGE (day); CREATE TABLE orders_2 PARTITION OF orders FOR VALUES FROM ('2026-01-02') TO ('2026-01-03');"
+                 " CREATE TABLE orders_3 PARTITION OF orders FOR VALUES FROM ('2026-01-03') TO ('2026-01-04');"
+                 " INSERT INTO orders SELECT i, '2026-01-02', 0, 'old' FROM generate_series(1, 1000) i;"
+                 " INSERT INTO orders VALUES (1, '2026-01-03', 0, 'kept')")
+    into = "mode: replace_partition, partition: { day: 2026-01-02 }"
+    lines = ["id,day,amount,note"] + [f"{i},2026-01-02,1.50,n" for i in range(1000)]
+    project.write("in/1.csv", "\n".join(lines) + "\n")
+    load(project, into)
+    expect_in("attaches a new table in place of its partition orders_2", project.sluice("plan", "load").text)
+    oid = "SELECT 'orders_2'::regclass::oid"
+    before = SERVER.number(database, oid)
+    wrong, stop = [], threading.Event()
+
+    def read(begin):
+        while not stop.is_set():
+            for (count,) in SERVER.query(database, begin, "SELECT count(*) FROM pg_class", "SELECT count(*) FROM orders WHERE day ="
+                                         " '2026-01-02'", "COMMIT")[1:]:
+                if count != "1000":
+                    wrong.append(f"{begin}: {count} rows")
+
+    readers = [threading.Thread(target=read, args=(begin,)) for begin in ("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ")]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(4):
+            run(project, "load", "--again")
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    expect_equal(wrong, [], "days that were not whole")
+    expect(SERVER.number(database, oid) != before, "the partition is the old table")
+    expect_equal(SERVER.query(database, "SELECT note, count(*) FROM orders GROUP BY note ORDER BY note"), [["kept", "1"], ["n", "1000"]], "rows")
+    # In several epochs the rows wait in a stage, and the partition stays.
+    for part in range(4):
+        project.write(f"in/{part}.csv", "\n".join(lines[:1] + lines[1 + part * 250:251 + part * 250]) + "\n")
+    load(project, into, epoch="epoch: { max_rows: 300 }")
+    before = SERVER.number(database, oid)
+    run(project, "load", "--again")
+    expect_equal(SERVER.number(database, oid), before, "the partition")
+    expect_equal(SERVER.number(database, "SELECT count(*) FROM orders_2"), 1000, "rows")
+    left = "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_sluice%' AND relname NOT LIKE '\\_sluice\\_epoch%'"
+    expect_equal(SERVER.number(database, left), 0, "tables that are left")
 
 
 def test_overwrite_and_epochs_published_at_the_end(project):

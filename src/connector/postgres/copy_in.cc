@@ -72,15 +72,16 @@ Result<uint64_t> Pour(Connection& connection, CopyEncoder encoder, const std::st
 
 Result<uint64_t> CopyIn(Connection& connection, const std::string& table,
                         const std::vector<EncodedColumn>& columns, std::optional<int64_t> epoch,
-                        const Outgoing& rows, std::stop_token stop) {
+                        const Outgoing& rows, std::stop_token stop, Seen seen) {
   std::vector<std::string> into, arguments;
   for (size_t i = 0; i < columns.size(); ++i) {
     into.push_back(QuoteIdentifier(columns[i].name));
     arguments.push_back(CastText(rows.names.at(i), columns[i].write));
   }
   if (epoch) into.push_back(QuoteIdentifier(kEpochColumn));
-  TRY(connection.StartWrite(
-      fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", table, Join(into, ", ")), stop));
+  TRY(connection.StartWrite(fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary{})", table,
+                                        Join(into, ", "), seen == Seen::kFrozen ? ", FREEZE" : ""),
+                            stop));
   std::vector<char> edge;
   AppendHeader(edge);
   TRY(connection.Write(edge, stop));

@@ -24,9 +24,13 @@ struct Outgoing {
   sql::Scan* relayed = nullptr;  // instead of a query: its blocks (relay.h)
 };
 
+// kFrozen: the table was made in this transaction, and who sees it sees the rows, however old the
+// snapshot is that it looks through.
+enum class Seen : uint8_t { kAsUsual, kFrozen };
+
 // `table`: as SQL names it. `epoch`: goes into the column _sluice_epoch of each row.
 Result<uint64_t> CopyIn(Connection& connection, const std::string& table,
                         const std::vector<EncodedColumn>& columns, std::optional<int64_t> epoch,
-                        const Outgoing& rows, std::stop_token stop);
+                        const Outgoing& rows, std::stop_token stop, Seen seen = Seen::kAsUsual);
 
 }  // namespace sluice::postgres

@@ -56,10 +56,11 @@ Result<Target> PostgresLanding::TargetOf(const Load& load, std::stop_token stop)
 
 // The target, which no other landing of its kind touches until this one ends.
 Result<Target> PostgresLanding::Claim(const Load& load, std::stop_token stop) {
-  Target target = TRY(TargetOf(load, stop));
-  const std::string claim = ClaimOf(target.name, load);
-  if (!claim.empty()) TRY(Lock(*parts_.connection, claim, std::move(stop)));
-  return target;
+  // Before the table's own lock: who exchanges a partition waits for all who have that.
+  const TableName name = TRY(ParseTableName(load.target, parts_.settings.schema));
+  const std::string claim = ClaimOf(name, load);
+  if (!claim.empty()) TRY(Lock(*parts_.connection, claim, stop));
+  return TargetOf(load, std::move(stop));
 }
 
 Outgoing PostgresLanding::From(const Load& load, const std::string& select,
@@ -106,8 +107,27 @@ Result<Landed> PostgresLanding::Take(const Load& load, Outgoing rows, std::stop_
     return StageRows(load, target, table, rows, std::move(stop));
   }
   const Target target = TRY(Claim(load, stop));
+  if (auto leaf = TRY(LeafFor(load, target, stop))) {
+    Replacement replacement(target, std::move(*leaf),
+                            fmt::format("{}_{}", epoch_.value, replacements_.size()));
+    Landed landed = TRY(replacement.Take(*parts_.connection, load, rows, epoch_, std::move(stop)));
+    replacements_.push_back(std::move(replacement));
+    return landed;
+  }
   return Apply(*parts_.connection, target, load,
                {.query = std::move(rows), .staged = {}, .epoch = epoch_}, std::move(stop));
+}
+
+// The native partition that the load replaces as a whole.
+Result<std::optional<Leaf>> PostgresLanding::LeafFor(const Load& load, const Target& target,
+                                                     std::stop_token stop) {
+  if (load.mode != Mode::kReplacePartition) return std::optional<Leaf>();
+  for (const Load& other : loads_) {
+    // What another load puts there would go with the old partition.
+    const auto name = ParseTableName(other.target, parts_.settings.schema);
+    if (&other != &load && name.ok() && *name == target.name) return std::optional<Leaf>();
+  }
+  return TRY(FindLeaf(*parts_.connection, target, load, std::move(stop))).leaf;
 }
 
 Result<Landed> PostgresLanding::WriteInPieces(const Load& load, const std::string& select,
@@ -201,6 +221,10 @@ Status PostgresLanding::Commit(const EpochRecord& record) {
   }
   std::vector<std::string> targets;
   for (const Load& load : loads_) targets.push_back(load.target);
+  for (const Replacement& replacement : replacements_)
+    TRY(replacement.Exchange(*parts_.connection)
+            .While(fmt::format("loading into {}", parts_.settings.Shown())));
+  replacements_.clear();
   TRY(parts_.records.Insert(*parts_.connection, record, targets, parts_.clock.Now()));
   auto done = parts_.connection->Commit();
   if (done.ok()) {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "connector/postgres/records.h"
+#include "connector/postgres/replacement.h"
 #include "connector/postgres/settings.h"
 #include "connector/postgres/stage.h"
 
@@ -52,6 +53,7 @@ class PostgresLanding final : public Landing {  // the driver's thread; outlived
   Result<Target> TargetOf(const Load& load, std::stop_token stop);
   Result<Landed> Take(const Load& load, Outgoing rows, std::stop_token stop);
   Result<Target> Claim(const Load& load, std::stop_token stop);
+  Result<std::optional<Leaf>> LeafFor(const Load& load, const Target& target, std::stop_token stop);
   Outgoing From(const Load& load, const std::string& select,
                 const std::vector<sql::Bound>& bound) const;
   Result<std::string> Hold(const Load& load, const Target& target);
@@ -68,6 +70,7 @@ class PostgresLanding final : public Landing {  // the driver's thread; outlived
   std::vector<Load> loads_;
   Visibility visibility_;
   EpochId epoch_;
+  std::vector<Replacement> replacements_;  // exchanged by Commit
   bool committed_ = false;
 };
 

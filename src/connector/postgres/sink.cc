@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connector/postgres/leaf.h"
 #include "connector/postgres/relay.h"
 #include "connector/recorded.h"
 
@@ -61,6 +62,21 @@ Result<bool> PostgresSink::TakesRelay(const Load& load, const std::vector<std::s
   const auto connection = TRY(Connected());
   const auto target = TRY(FindTarget(*connection, name, {}));
   return target ? wire == WireOf(*target, load) : wire == TRY(CreatedWireOf(*connection, load));
+}
+
+Result<std::string> PostgresSink::Manner(const Load& load) {
+  if (load.mode != Mode::kReplacePartition) return std::string();
+  const auto connection = TRY(Connected());
+  const auto target = TRY(FindTarget(*connection, TRY(NameOf(load)), {}));
+  if (!target) return std::string();
+  const Leaving leaving = TRY(FindLeaf(*connection, *target, load, {}));
+  if (leaving.leaf) {
+    return fmt::format(
+        "attaches a new table in place of its partition {}; where a run has several epochs, DELETE "
+        "and INSERT",
+        leaving.leaf->name.name);
+  }
+  return leaving.why.empty() ? std::string() : "DELETE and INSERT: " + leaving.why;
 }
 
 Status PostgresSink::Prepare(const std::vector<Load>& loads, std::stop_token stop) {

@@ -23,6 +23,7 @@ class PostgresSink final : public Sink {  // the driver's thread; outlives its l
   Result<Capabilities> Describe() override;
   Result<std::optional<Schema>> Target(const Load& load) override;
   Result<bool> TakesRelay(const Load& load, const std::vector<std::string>& wire) override;
+  Result<std::string> Manner(const Load& load) override;
   Status Prepare(const std::vector<Load>& loads, std::stop_token stop) override;
   Result<std::optional<EpochRecord>> Last(const Lane& lane) override;
   Result<std::vector<LoadedRange>> Loaded(const Lane& lane) override;
