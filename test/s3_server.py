@@ -146,10 +146,13 @@ class Faults:
       ("cut", bytes)              so many bytes of the server's answer, then the end
       ("reset",)                  the connection is reset before the request is handed on
       ("lost",)                   the request is handed on and its answer lost
-      ("slow", seconds)           the answer comes later"""
+      ("slow", seconds)           the answer comes later
+      ("held", event)             the answer comes when the event is set
+    `most` is how many requests that `counted(method, path)` were under way at once."""
 
-    def __init__(self, port, fault):
+    def __init__(self, port, fault, counted=lambda method, path: False):
         self.target, self.fault, self.seen, self.faults = port, fault, [], 0
+        self.counted, self.now, self.most = counted, 0, 0
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -189,8 +192,13 @@ class Faults:
                     return head, body
         return head, stream.read(int(fields.get(b"content-length", b"0")))
 
+    def count(self, more):
+        with self.lock:
+            self.now += more
+            self.most = max(self.most, self.now)
+
     def serve(self, client):
-        server = None
+        server, counted = None, 0
         try:
             upstream = client.makefile("rb")
             while True:
@@ -202,9 +210,13 @@ class Faults:
                     self.seen.append((method.decode(), path.decode()))
                     what = self.fault(method.decode(), path.decode(), len(self.seen))
                     self.faults += what is not None
+                counted = int(self.counted(method.decode(), path.decode()))
+                self.count(counted)
                 if what and what[0] == "status":
                     lines = "".join(f"{name}: {value}\r\n" for name, value in (what[2] if len(what) > 2 else {}).items())
                     client.sendall(f"HTTP/1.1 {what[1]} Fault\r\n{lines}Content-Length: 0\r\n\r\n".encode())
+                    self.count(-counted)
+                    counted = 0
                     continue
                 if what and what[0] == "reset":
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
@@ -218,6 +230,10 @@ class Faults:
                     return
                 if what and what[0] == "slow":
                     time.sleep(what[1])  # the fault itself
+                if what and what[0] == "held":
+                    what[1].wait()
+                self.count(-counted)  # before its client can send the next
+                counted = 0
                 if what and what[0] == "cut":
                     client.sendall(answer + content[:what[1]])
                     return
@@ -225,6 +241,7 @@ class Faults:
         except (OSError, ValueError):
             pass
         finally:
+            self.count(-counted)
             for end in (client, server):
                 if end is not None:
                     try:

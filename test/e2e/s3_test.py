@@ -3,8 +3,11 @@
 import gzip
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -172,6 +175,89 @@ def test_a_network_that_breaks(project):
         finally:
             proxy.close()
     leaves_nothing(project)
+
+
+def test_faults_in_the_middle_of_large_objects(project):
+    """The second range of a download and the second part of an upload, each broken in every way."""
+    rows, home = 400_000, project.folder
+    content = "id,v\n" + "".join(f"{i},{'some text of the row ' * 2}{i}\n" for i in range(rows))
+    for kind, fault in enumerate([("status", 500), ("status", 503, {"Retry-After": "1"}), ("status", 429), ("slow", 1), ("reset",),
+                                  ("lost",), ("cut", 3_000_000)]):
+        broken = []
+
+        def second(method, path, _, fault=fault, broken=broken):
+            what = "range" if method == "GET" and "/in/big.csv" in path else "part" if "partNumber=" in path else None
+            broken.append(what)
+            return fault if what and broken.count(what) == 2 else None
+
+        proxy = s3_server.Faults(SERVER.port, second)
+        try:
+            project = rig.Project(home / str(kind))
+            bucket = project_on(project, proxy.port)
+            SERVER.put(bucket, "in/big.csv", content)
+            to_lake(project, into="into: lake, path: out.csv, mode: overwrite")
+            run(project, "load")
+            ranges, parts = broken.count("range"), broken.count("part")
+            expect(ranges >= 3 and parts >= 3 and proxy.faults == 2,
+                   f"{ranges} ranges, {parts} parts, {proxy.faults} faults under {fault}")
+            expect_equal(sorted(SERVER.get(bucket, "out.csv").decode().splitlines()), sorted(content.splitlines()),
+                         f"the object under {fault}")
+            expect_equal(SERVER.uploads(bucket), 0, f"uploads under {fault}")
+        finally:
+            proxy.close()
+    leaves_nothing(project)
+
+
+def of_objects(method, path):
+    return method == "GET" and "/in/" in path
+
+
+def test_the_next_objects_come_while_others_are_read(project):
+    """An object at a time: those ahead are asked for before they are needed, never by more requests than `readers`."""
+    proxy = s3_server.Faults(SERVER.port, lambda method, path, n: ("slow", 0.05) if of_objects(method, path) else None, of_objects)
+    try:
+        bucket = project_on(project, proxy.port, ", readers: 2")
+        for part in range(12):
+            SERVER.put(bucket, f"in/{part:02}.csv", csv(range(part * 1000, part * 1000 + 1000)))
+        to_lake(project, keys="epoch: { max_bytes: 30000 }")
+        run(project, "load")
+        expect_equal(seen(bucket, "out/"), list(range(12_000)), "rows")
+        expect_equal(proxy.most, 2, "requests at once")
+        asked = [path for method, path in proxy.seen if of_objects(method, path)]
+        expect_equal(len(asked), 12, f"requests of {asked}")
+        first = [i for i, (method, path) in enumerate(proxy.seen) if of_objects(method, path)]
+        decided = [i for i, (method, path) in enumerate(proxy.seen) if is_decision(method, path)]
+        # Two objects are an epoch; the next two are on their way before it is decided.
+        expect_equal(len(decided), 6, "epochs")
+        expect(all(first[2 * i + 3] < decided[i] for i in range(5)), f"nothing came ahead: objects at {first}, decisions at {decided}")
+        leaves_nothing(project)
+    finally:
+        proxy.close()
+
+
+def test_what_comes_ahead_is_cancelled_at_once(project):
+    free = threading.Event()
+    proxy = s3_server.Faults(SERVER.port, lambda method, path, n: ("held", free) if "/in/1.csv" in path else None)
+    try:
+        bucket = project_on(project, proxy.port)
+        for part in range(2):
+            SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+        to_lake(project, keys="epoch: { max_bytes: 50 }")
+        process = project.start("run", "load")
+        until = time.monotonic() + rig.RUN_SECONDS
+        while not (proxy.faults and seen(bucket, "out/")):
+            expect(time.monotonic() < until and process.poll() is None, "the first object was not loaded")
+            time.sleep(0.02)  # looks again
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=rig.RUN_SECONDS)  # the answer never comes
+        expect_in("cancelled", out + err)
+        leaves_nothing(project)
+        free.set()
+        run(project, "load")
+        expect_equal(seen(bucket, "out/"), list(range(20)), "rows")
+    finally:
+        free.set()
+        proxy.close()
 
 
 def lost_answer(project, what, matches, keys="retry: { attempts: 3, delay: 100ms }"):

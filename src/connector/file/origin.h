@@ -39,6 +39,9 @@ class Origin {  // the driver's thread
   virtual Result<std::string> IdentityOf(const ListedFile& file) = 0;
   // Gives each its local path, as the file was listed; kRejected where it changed since.
   virtual Status Fetch(std::vector<ListedFile>& files, Extent extent, std::stop_token stop) = 0;
+  // What is fetched whole next, in this order, so that it may come while others are read. A hint:
+  // Fetch tells all errors.
+  virtual void Expect(const std::vector<ListedFile>& /*next*/) {}
   // Nobody reads the local copy of this file any more.
   virtual void Drop(const std::string& /*partition*/) {}
   // How many bytes may be local at once; 0: any.

@@ -107,14 +107,16 @@ class FileSource final : public Source {
     Range range;
     const Limits bounded = WithinRoom(limits);
     Limits left = bounded;
+    next_.clear();
     for (size_t i = 0; i < listed_.size(); ++i) {
       if (stop.stop_requested()) return CancelledError();
       const uint64_t begin = TRY(Begin(listed_[i], from));
       if (begin == UINT64_MAX) continue;
-      if (!range.cuts.empty() && Spent(listed_[i], bounded, left))
-        return std::optional<Range>(std::move(range));
-      range.cuts.push_back(TRY(CutOf(listed_[i], begin, bounded, left, stop)));
-      if (range.cuts.back().to != kEnd) return std::optional<Range>(std::move(range));
+      const bool spent = !range.cuts.empty() && Spent(listed_[i], bounded, left);
+      if (!spent) range.cuts.push_back(TRY(CutOf(listed_[i], begin, bounded, left, stop)));
+      if (!spent && range.cuts.back().to == kEnd) continue;
+      next_ = From(spent ? i : i + 1, from, bounded.bytes);
+      return std::optional<Range>(std::move(range));
     }
     range.final = true;
     if (range.cuts.empty()) return std::optional<Range>();
@@ -163,6 +165,7 @@ class FileSource final : public Source {
     std::vector<ListedFile> files;
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
     TRY(origin_->Fetch(files, Origin::Extent::kWhole, stop));
+    origin_->Expect(next_);
     Opened opened;
     if (format_ == FileFormat::kAvro) {
       opened.scan = TRY(FromAvro(files_, files, schema));
@@ -307,8 +310,23 @@ class FileSource final : public Source {
         file.partition, position.to));
   }
 
+  // The files from the i-th on that are not done, as many as one range more may hold.
+  std::vector<ListedFile> From(size_t i, const Position& from, uint64_t bytes) {
+    std::vector<ListedFile> files;
+    if (origin_->room() == 0) return files;
+    for (; i < listed_.size() && listed_[i].size <= bytes; ++i) {
+      const Result<uint64_t> begin = Begin(listed_[i], from);
+      if (!begin.ok()) break;
+      if (*begin == UINT64_MAX) continue;
+      bytes -= listed_[i].size;
+      files.push_back(listed_[i]);
+    }
+    return files;
+  }
+
+  // Half of it: what is read next comes meanwhile.
   Limits WithinRoom(Limits limits) const {
-    if (const uint64_t room = origin_->room(); room > 0)
+    if (const uint64_t room = origin_->room() / 2; room > 0)
       limits.bytes = limits.bytes == 0 ? room : std::min(limits.bytes, room);
     return limits;
   }
@@ -503,6 +521,7 @@ class FileSource final : public Source {
   const std::unique_ptr<Origin> origin_;
   bool is_listed_ = false;
   std::vector<ListedFile> listed_;
+  std::vector<ListedFile> next_;  // after the range that was frozen last
   FileFormat format_ = FileFormat::kCsv;
   Schema columns_;
   bool inferred_ = false;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "connector/s3/at_once.h"
@@ -48,6 +49,7 @@ struct Piece {
   const Object* object;
   Destination* to;
   Slice slice;
+  size_t copy;
 };
 
 std::vector<Slice> Cut(const Slice& whole) {
@@ -59,26 +61,40 @@ std::vector<Slice> Cut(const Slice& whole) {
 
 }  // namespace
 
-Status Download(Bucket& bucket, const std::vector<Copy>& copies, std::stop_token stop) {
+uint64_t BytesOf(const Copy& copy) {
+  uint64_t bytes = copy.slices.empty() ? copy.object.size : 0;
+  for (const Slice& slice : copy.slices) bytes += slice.size;
+  return bytes;
+}
+
+Status Download(Bucket& bucket, const std::vector<Copy>& copies, std::stop_token stop,
+                const std::function<void(size_t)>& whole) {
   std::vector<std::unique_ptr<Destination>> files;
   std::vector<Piece> pieces;
-  for (const Copy& copy : copies) {
+  std::vector<std::atomic<size_t>> left(copies.size());
+  for (size_t i = 0; i < copies.size(); ++i) {
+    const Copy& copy = copies[i];
     const std::vector<Slice> slices =
         copy.slices.empty() ? std::vector<Slice>{{0, copy.object.size}} : copy.slices;
     files.push_back(TRY(Destination::Make(copy.path, slices.back().from + slices.back().size)));
+    const size_t before = pieces.size();
     for (const Slice& slice : slices) {
       for (const Slice& piece : Cut(slice))
-        pieces.push_back({&copy.object, files.back().get(), piece});
+        pieces.push_back({&copy.object, files.back().get(), piece, i});
     }
+    left[i] = pieces.size() - before;
+    if (left[i] == 0 && whole) whole(i);
   }
   return AtOnce(
       pieces.size(), static_cast<size_t>(bucket.settings().readers), std::move(stop),
-      [&](size_t i, std::stop_token ended) {
+      [&](size_t i, std::stop_token ended) -> Status {
         const Piece& piece = pieces[i];
-        return bucket.Get(
+        TRY(bucket.Get(
             *piece.object, piece.slice,
             [&](uint64_t at, std::span<const char> bytes) { return piece.to->Write(at, bytes); },
-            std::move(ended));
+            std::move(ended)));
+        if (--left[piece.copy] == 0 && whole) whole(piece.copy);
+        return Ok();
       });
 }
 

@@ -2,6 +2,8 @@
 // piece is a range of exactly the version that was listed, and goes to its place in the file.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,7 +19,11 @@ struct Copy {
   std::vector<Slice> slices;  // empty: all of it. The file is as long as the last one's end
 };
 
-// All of them, or an error and files that are not complete.
-Status Download(Bucket& bucket, const std::vector<Copy>& copies, std::stop_token stop);
+uint64_t BytesOf(const Copy& copy);
+
+// All of them, or an error and files that are not complete. `whole`: called on any thread for each
+// copy that has all its bytes, before others have.
+Status Download(Bucket& bucket, const std::vector<Copy>& copies, std::stop_token stop,
+                const std::function<void(size_t)>& whole = {});
 
 }  // namespace sluice::s3

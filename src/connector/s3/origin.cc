@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "connector/file/shape.h"
 #include "connector/file/spool.h"
+#include "connector/s3/ahead.h"
 #include "connector/s3/bucket.h"
 #include "connector/s3/download.h"
 
@@ -77,15 +78,19 @@ class Origin final : public sluice::Origin {
     Bucket* bucket = TRY(Reach());
     std::vector<Copy> copies;
     for (const ListedFile& file : files) {
-      if (!Has(file.partition, extent)) copies.push_back(TRY(Plan(*bucket, file, extent, stop)));
+      if (Has(file.partition, extent)) continue;
+      auto came = extent == Extent::kWhole ? ahead_->Take(file.partition, stop) : std::nullopt;
+      if (came)
+        Keep(*came, extent);
+      else
+        copies.push_back(TRY(Plan(*bucket, file, extent, stop)));
     }
+    // Both together would be more requests at once than the connection says.
+    if (!copies.empty()) ahead_->Stop();
     TRY(MakeRoom(files, copies));
     const Status done = Download(*bucket, copies, std::move(stop));
     for (const Copy& copy : copies) {
-      Local& local = locals_[copy.object.key];
-      if (!local.path.empty()) Forget(local);
-      local = {.path = copy.path, .bytes = BytesOf(copy), .extent = extent};
-      used_ += local.bytes;
+      Keep(copy, extent);
       if (!done.ok()) Drop(copy.object.key);
     }
     TRY(done);
@@ -94,6 +99,21 @@ class Origin final : public sluice::Origin {
       if (extent == Extent::kHead) TRY(EndAtLine(file));
     }
     return Ok();
+  }
+
+  void Expect(const std::vector<ListedFile>& next) override {
+    if (ahead_ == nullptr || spool_ == nullptr) return;
+    std::vector<Copy> copies;
+    const uint64_t taken = used_ + ahead_->bytes();
+    uint64_t room = settings_.spool - std::min(settings_.spool, taken);
+    for (const ListedFile& file : next) {
+      const auto object = objects_.find(file.partition);
+      if (object == objects_.end() || file.size > room) break;
+      if (Has(file.partition, Extent::kWhole) || ahead_->Has(file.partition)) continue;
+      room -= file.size;
+      copies.push_back({.object = object->second, .path = spool_->Path(file.partition)});
+    }
+    ahead_->Begin(std::move(copies));
   }
 
   void Drop(const std::string& partition) override {
@@ -113,7 +133,10 @@ class Origin final : public sluice::Origin {
   };
 
   Result<Bucket*> Reach() {
-    if (bucket_ == nullptr) bucket_ = TRY(Bucket::Open(settings_, context_));
+    if (bucket_ == nullptr) {
+      bucket_ = TRY(Bucket::Open(settings_, context_));
+      ahead_ = std::make_unique<Ahead>(*bucket_, context_.files);
+    }
     return bucket_.get();
   }
 
@@ -143,10 +166,13 @@ class Origin final : public sluice::Origin {
            (found->second.extent == Extent::kWhole || found->second.extent == extent);
   }
 
-  static uint64_t BytesOf(const Copy& copy) {
-    uint64_t bytes = copy.slices.empty() ? copy.object.size : 0;
-    for (const Slice& slice : copy.slices) bytes += slice.size;
-    return bytes;
+  void Keep(const Copy& copy, Extent extent) {
+    Local& local = locals_[copy.object.key];
+    if (!local.path.empty()) Forget(local);
+    local = {.path = copy.path,
+             .bytes = BytesOf(copy),
+             .extent = copy.slices.empty() ? Extent::kWhole : extent};
+    used_ += local.bytes;
   }
 
   Result<Copy> Plan(Bucket& bucket, const ListedFile& file, Extent extent, std::stop_token stop) {
@@ -180,6 +206,7 @@ class Origin final : public sluice::Origin {
       wanted += BytesOf(copy);
       largest = std::max(largest, BytesOf(copy));
     }
+    if (used_ + ahead_->bytes() + wanted > settings_.spool) ahead_->Clear();
     for (auto local = locals_.begin(); local != locals_.end();) {
       const bool stays = used_ + wanted <= settings_.spool ||
                          std::any_of(files.begin(), files.end(), [&](const ListedFile& file) {
@@ -219,7 +246,8 @@ class Origin final : public sluice::Origin {
   std::unique_ptr<Spool> spool_;
   std::map<std::string, Object> objects_;  // by key, as they were listed
   std::map<std::string, Local> locals_;    // by key
-  uint64_t used_ = 0;
+  uint64_t used_ = 0;                      // by them; with what is ahead no more than the spool
+  std::unique_ptr<Ahead> ahead_;           // ends before the spool and the bucket
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/http_server_for_tests.h"
 #include "base/text.h"
@@ -190,6 +192,95 @@ TEST_F(S3Test, AnObjectThatChangesIsTold) {
   EXPECT_NE(Must(next->Freeze({}, {}, kNever))->cuts[0].identity, range->cuts[0].identity);
 }
 
+class AheadTest : public S3Test {
+ protected:
+  // Four objects of 1004 bytes.
+  void SetUp() override {
+    S3Test::SetUp();
+    if (server_ == nullptr) return;
+    for (int i = 0; i < 4; ++i) Put(Key(i), fmt::format("id\n{:0>1000}\n", i));
+  }
+  static std::string Key(int i) { return fmt::format("in/{}.csv", i); }
+  std::unique_ptr<Source> Objects(const Settings& settings) {
+    return Must(MakeFileSource(FileRequest("in/*.csv", {{"id", "bigint"}}), *probe_.files,
+                               BucketOrigin(settings, Context())));
+  }
+  // Until so many local copies are there.
+  void AwaitSpooled(size_t count) {
+    for (int i = 0; i < 2000 && Spooled() != count; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));  // looks again
+    EXPECT_EQ(Spooled(), count);
+  }
+  const Limits one_{.rows = 0, .bytes = 1010}, two_{.rows = 0, .bytes = 2020};
+};
+
+TEST_F(AheadTest, TheNextObjectComesWhileOneIsRead) {
+  auto source = Objects(SettingsOf());
+  Position at;
+  for (int i = 0; i < 4; ++i) {
+    const Range range = *Must(source->Freeze(at, one_, kNever));
+    ASSERT_EQ(range.cuts.size(), 1u);
+    const auto rows = Must(probe_.Read(*source, range)).rows;
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0][0], std::to_string(i));
+    AwaitSpooled(i < 3 ? 2 : 1);
+    at = source->After(at, range);
+    Must(source->Release(range));
+  }
+  EXPECT_EQ(Spooled(), 0u);
+  EXPECT_FALSE(Must(source->Freeze(at, one_, kNever)));
+}
+
+// A change is told when the object's turn comes, and the one before it is read all the same.
+TEST_F(AheadTest, AnObjectThatChangedIsToldInItsTurn) {
+  auto source = Objects(SettingsOf());
+  const Range first = *Must(source->Freeze({}, one_, kNever));
+  Put(Key(1), "id\n77\n");
+  EXPECT_EQ(Must(probe_.Read(*source, first)).rows.size(), 1u);
+  const Position at = source->After({}, first);
+  const Range second = *Must(source->Freeze(at, one_, kNever));
+  auto opened = source->Open(second, *probe_.session, kNever);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::kRejected);
+  EXPECT_NE(opened.error().message.find("'in/1.csv' changed while it was read"), std::string::npos)
+      << opened.error().message;
+  source.reset();
+  EXPECT_EQ(Spooled(), 0u);
+}
+
+TEST_F(AheadTest, OnlyWhatHasRoomComesAhead) {
+  Settings settings = SettingsOf();
+  settings.spool = 2500;  // one that is read, one ahead
+  auto source = Objects(settings);
+  Position at;
+  for (int i = 0; i < 4; ++i) {
+    const Range range = *Must(source->Freeze(at, two_, kNever));
+    ASSERT_EQ(range.cuts.size(), 1u) << "half of the room is for what comes next";
+    Must(probe_.Read(*source, range));
+    AwaitSpooled(i < 3 ? 2 : 1);
+    at = source->After(at, range);
+    Must(source->Release(range));
+  }
+}
+
+// What is needed now takes the room of what may be needed later.
+TEST_F(AheadTest, WhatIsAheadGivesWay) {
+  Settings settings = SettingsOf();
+  settings.spool = 2500;
+  const auto origin = BucketOrigin(settings, Context());
+  const auto listed = Must(origin->List({{"in/*.csv", {}}}, false, kNever));
+  ASSERT_EQ(listed.size(), 4u);
+  std::vector<ListedFile> now{listed[0]}, others{listed[2], listed[3]};
+  Must(origin->Fetch(now, Origin::Extent::kWhole, kNever));
+  origin->Expect({listed[1], listed[2]});
+  AwaitSpooled(2);
+  origin->Drop(listed[0].partition);
+  Must(origin->Fetch(others, Origin::Extent::kWhole, kNever));
+  EXPECT_EQ(Spooled(), 2u);
+  for (const ListedFile& file : others)
+    EXPECT_EQ(Must(probe_.files->ReadAll(file.path, 1 << 20)), Got(file.partition));
+}
+
 TEST_F(S3Test, TheSpoolIsBounded) {
   for (int i = 0; i < 4; ++i) {
     std::string csv = "id,v\n";
@@ -197,7 +288,7 @@ TEST_F(S3Test, TheSpoolIsBounded) {
     Put(fmt::format("in/{}.csv", i), csv);
   }
   Settings settings = SettingsOf();
-  settings.spool = uint64_t{2} << 20;  // two of the four
+  settings.spool = uint64_t{4} << 20;  // two of the four, and the next two
   auto source = Read("in/*.csv", settings);
   const auto epochs = Must(probe_.ReadAll(*source, {}));
   EXPECT_EQ(epochs.size(), 2u);
