@@ -1,9 +1,14 @@
-// one_row_runs FOLDER PIPELINE N: plans and runs a pipeline N times in one process, a day further each time, and prints
-// runs per second. Each run is its own lane with its own record, lease and journal, as a scheduler's would be.
+// one_row_runs FOLDER PIPELINE N LANES: plans and runs a pipeline N times in one process, a day
+// further each time, LANES of them at once, and prints runs per second. Each run is its own lane
+// with its own record, lease and journal, as a scheduler's would be.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <future>
+#include <vector>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "engine/run.h"
 #include "main/session.h"
@@ -20,21 +25,44 @@ std::string DateOf(int day) {
   return text;
 }
 
-Status RunAll(const std::string& folder, const std::string& pipeline, int runs) {
-  Invocation invocation{.command = "run", .values = {{"--project", {folder}}}};
-  auto session = TRY(ProjectSession::Open(invocation));
-  PipelineFile file = TRY(ReadPipeline(session->files(), session->project(), pipeline));
-  World world = TRY(session->world());
-  const auto began = std::chrono::steady_clock::now();
-  for (int i = 0; i < runs; ++i) {
-    invocation.values["--date"] = {DateOf(i)};
-    Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
-    RunOutcome outcome = RunPlan(plan, world, {}, {});
+Result<Plan> PlanOf(ProjectSession& session, const PipelineFile& file,
+                    const Invocation& invocation) {
+  return session.MakePlanOf(file, TRY(session.Request(invocation)));
+}
+
+// Every lane's share of the days, one run after the other, as `backfill --parallel` does.
+Status RunShare(ProjectSession& session, const PipelineFile& file, Invocation invocation, int first,
+                int runs, int lanes, Mutex& planning) {
+  World world = TRY(session.world());
+  for (int day = first; day < runs; day += lanes) {
+    invocation.values["--date"] = {DateOf(day)};
+    auto plan = [&] {  // plans are made one at a time
+      MutexLock lock(planning);
+      return PlanOf(session, file, invocation);
+    }();
+    if (!plan.ok()) return std::move(plan).error();
+    RunOutcome outcome = RunPlan(*plan, world, {}, {});
     if (outcome.error) return *outcome.error;
     if (outcome.loads.empty() || outcome.loads[0].already_loaded) {
       return InternalError("a run loaded nothing: the pipeline needs a schedule and {{ ds }}");
     }
   }
+  return Ok();
+}
+
+Status RunAll(const std::string& folder, const std::string& pipeline, int runs, int lanes) {
+  Invocation invocation{.command = "run", .values = {{"--project", {folder}}}};
+  auto session = TRY(ProjectSession::Open(invocation));
+  PipelineFile file = TRY(ReadPipeline(session->files(), session->project(), pipeline));
+  TRY(session->world());
+  Mutex planning;
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<std::future<Status>> shares;
+  for (int lane = 0; lane < lanes; ++lane) {
+    shares.push_back(std::async(std::launch::async, RunShare, std::ref(*session), std::cref(file),
+                                invocation, lane, runs, lanes, std::ref(planning)));
+  }
+  for (auto& share : shares) TRY(share.get());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   std::printf("%.0f runs/s\n", runs / took.count());
   return Ok();
@@ -44,8 +72,9 @@ Status RunAll(const std::string& folder, const std::string& pipeline, int runs) 
 }  // namespace sluice
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
-  const sluice::Status done = sluice::RunAll(argv[1], argv[2], std::atoi(argv[3]));
+  if (argc != 5) return 2;
+  const sluice::Status done =
+      sluice::RunAll(argv[1], argv[2], std::atoi(argv[3]), std::atoi(argv[4]));
   if (!done.ok()) std::fprintf(stderr, "one_row_runs: %s\n", Format(done.error()).c_str());
   return done.ok() ? 0 : 1;
 }

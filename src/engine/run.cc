@@ -62,10 +62,9 @@ class Runner {
   Status Start() {
     TRY(RefuseRenamed(plan_, world_));
     // Those that were killed since the last one that came to an end.
-    RunFilter all{.pipeline = plan_.pipeline, .status = "", .limit = 1000, .parent = {}};
     bool chain = true;
-    for (const RunRow& row : TRY(world_.ledger.Runs(all))) {
-      if (row.start.interval != plan_.interval_text || row.start.project != plan_.project) continue;
+    for (const RunRow& row : TRY(world_.ledger.RunsOf(plan_.pipeline, plan_.interval_text))) {
+      if (row.start.project != plan_.project) continue;
       const bool open = row.end.status == RunStatus::kRunning;
       if (open) interrupted_.push_back(row);
       chain = chain && (open || row.end.error_kind == kInterrupted);

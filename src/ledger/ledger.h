@@ -99,6 +99,9 @@ class Ledger {  // any thread
   virtual Result<RunId> KeepRunStart(const RunStart& start) = 0;
   virtual Status KeepRunEnd(RunId run, const RunEnd& end, const std::vector<StepResult>& steps) = 0;
   virtual Result<std::vector<RunRow>> Runs(const RunFilter& filter) = 0;
+  // Those of one interval among the pipeline's last thousand, newest first.
+  virtual Result<std::vector<RunRow>> RunsOf(const std::string& pipeline,
+                                             const std::string& interval) = 0;
   virtual Result<std::vector<StepResult>> Steps(RunId run) = 0;
 
   // One run at a time per resource (a lane): all of them or none, in their order. Taken from a

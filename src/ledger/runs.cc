@@ -38,6 +38,16 @@ Result<RunRow> RunFrom(const sqlite::Query& row) {
   return run;
 }
 
+constexpr std::string_view kSelect =
+    "SELECT id, project, pipeline, revision, interval, params, started_at, status, ended_at, "
+    "error_kind, error_message, rejected, result, parent FROM runs WHERE ";
+
+Result<std::vector<RunRow>> RunsFrom(sqlite::Query rows) {
+  std::vector<RunRow> runs;
+  while (TRY(rows.Next())) runs.push_back(TRY(RunFrom(rows)));
+  return runs;
+}
+
 }  // namespace
 
 std::string_view NameOf(RunStatus status) {
@@ -88,17 +98,24 @@ Status LedgerStore::KeepRunEnd(RunId run, const RunEnd& end, const std::vector<S
 
 Result<std::vector<RunRow>> LedgerStore::Runs(const RunFilter& filter) {
   return Reading([&](sqlite::Connection& connection) -> Result<std::vector<RunRow>> {
-    constexpr std::string_view kAll =
-        "SELECT id, project, pipeline, revision, interval, params, started_at, status, ended_at, "
-        "error_kind,"
-        " error_message, rejected, result, parent FROM runs WHERE (?1 = '' OR pipeline = ?1) AND "
-        "(?2 = '' OR status = ?2) AND (?4 = '' OR parent = ?4)"
+    static const std::string kAll =
+        std::string(kSelect) +
+        "(?1 = '' OR pipeline = ?1) AND (?2 = '' OR status = ?2) AND (?4 = '' OR parent = ?4)"
         " ORDER BY id DESC LIMIT ?3";
-    sqlite::Query rows =
-        TRY(connection.Select(kAll, filter.pipeline, filter.status, filter.limit, filter.parent));
-    std::vector<RunRow> runs;
-    while (TRY(rows.Next())) runs.push_back(TRY(RunFrom(rows)));
-    return runs;
+    return RunsFrom(
+        TRY(connection.Select(kAll, filter.pipeline, filter.status, filter.limit, filter.parent)));
+  });
+}
+
+Result<std::vector<RunRow>> LedgerStore::RunsOf(const std::string& pipeline,
+                                                const std::string& interval) {
+  return Reading([&](sqlite::Connection& connection) -> Result<std::vector<RunRow>> {
+    // The rows of other intervals are not read whole: their results are long.
+    static const std::string kOfInterval =
+        std::string(kSelect) +
+        "id IN (SELECT id FROM (SELECT id, interval FROM runs WHERE pipeline = ?1 ORDER BY id DESC"
+        " LIMIT 1000) WHERE interval = ?2) ORDER BY id DESC";
+    return RunsFrom(TRY(connection.Select(kOfInterval, pipeline, interval)));
   });
 }
 

@@ -47,6 +47,8 @@ class LedgerStore final : public Ledger {
   Result<RunId> KeepRunStart(const RunStart& start) override;
   Status KeepRunEnd(RunId run, const RunEnd& end, const std::vector<StepResult>& steps) override;
   Result<std::vector<RunRow>> Runs(const RunFilter& filter) override;
+  Result<std::vector<RunRow>> RunsOf(const std::string& pipeline,
+                                     const std::string& interval) override;
   Result<std::vector<StepResult>> Steps(RunId run) override;
 
   Result<std::vector<Lease>> KeepLeases(const std::vector<std::string>& resources,

@@ -103,6 +103,26 @@ class LedgerTest : public ::testing::Test {
   std::unique_ptr<LedgerStore> ledger_;
 };
 
+TEST_F(LedgerTest, RunsOfOneIntervalAreFoundAmongOthers) {
+  const auto start = [&](const char* pipeline, const char* interval) {
+    RunStart run = Start(pipeline);
+    run.interval = interval;
+    return Take(ledger_->KeepRunStart(run));
+  };
+  Open();
+  const RunId first = start("orders", "day 1");
+  start("orders", "day 2");
+  start("returns", "day 1");
+  const RunId last = start("orders", "day 1");
+  const std::vector<RunRow> runs = Take(ledger_->RunsOf("orders", "day 1"));
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].id, last);
+  EXPECT_EQ(runs[1].id, first);
+  EXPECT_EQ(runs[1].start.pipeline, "orders");
+  EXPECT_EQ(runs[1].start.params_json, R"({"day":"2026-01-01"})");
+  EXPECT_TRUE(Take(ledger_->RunsOf("orders", "day 3")).empty());
+}
+
 TEST_F(LedgerTest, RemembersRunsAndSteps) {
   const RunId first = Take(Open().KeepRunStart(Start()));
   const RunId second = Take(ledger_->KeepRunStart(Start("returns")));

@@ -120,6 +120,24 @@ std::string SqlOf(const Branch& branch) {
 
 }  // namespace
 
+namespace {
+
+// Whether DuckDB would print the value as the very text it is given as.
+bool PrintsAsItself(const relation::Bound& value) {
+  if (value.null) return false;
+  constexpr size_t kDate = 10, kInstant = 19;
+  return value.type == "VARCHAR" || (value.type == "DATE" && value.text.size() == kDate) ||
+         (value.type == "TIMESTAMP" && value.text.size() == kInstant && value.text[kDate] == ' ');
+}
+
+bool IsName(const std::string& sql, const std::string& name) {
+  std::string bare = ToLower(sql);
+  std::erase(bare, '"');
+  return bare == ToLower(name);
+}
+
+}  // namespace
+
 std::string Template::Environment(const std::set<std::string>& names) const {
   Branch all;
   for (const std::string& name : names) {
@@ -165,6 +183,10 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
   if (const auto known = evaluated_.find(sql); known != evaluated_.end()) {
     awaited_used_.insert(known->second.awaited.begin(), known->second.awaited.end());
     return known->second.value;
+  }
+  if (names.size() == 1 && IsName(sql, *names.begin()) && !awaited_.contains(*names.begin()) &&
+      PrintsAsItself(scope_.at(*names.begin()))) {
+    return (evaluated_[sql] = {.value = scope_.at(*names.begin()), .awaited = {}}).value;
   }
   Evaluated result;
   std::vector<sql::Bound> bound;

@@ -97,8 +97,10 @@ class DuckDatabase final : public Database {
     scans_ = TRY(RegisterScans(connection.get(), threads_));
     taps_ = TRY(RegisterTaps(connection.get()));
     vessels_ = TRY(RegisterVessels(connection.get()));
+    TRY(RegisterGiven(connection.get(), shared_.given));
     exchanges_ = MakeExchanges(TRY(ConnectTo(instance_.get())));
-    auto session = MakeSession(std::move(connection), interrupter_, known_);
+    auto session = MakeSession(
+        {.connection = std::move(connection), .given = {}, .kept = {}, .keywords = {}}, shared_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
     MutexLock lock(mutex_);
@@ -107,7 +109,10 @@ class DuckDatabase final : public Database {
   }
 
   Result<std::unique_ptr<Session>> Connect() override {
-    return MakeSession(TRY(ConnectTo(instance_.get())), interrupter_, known_);
+    if (auto line = shared_.idle.Take()) return MakeSession(*std::move(line), shared_);
+    return MakeSession(
+        {.connection = TRY(ConnectTo(instance_.get())), .given = {}, .kept = {}, .keywords = {}},
+        shared_);
   }
   Result<std::string> Attach(const std::string& path, const std::string& alias,
                              Access access) override {
@@ -115,6 +120,7 @@ class DuckDatabase final : public Database {
     return attachments_->Attach(path, alias, access);
   }
   Status Detach(const std::string& alias) override {
+    shared_.idle.Clear();
     MutexLock lock(mutex_);
     return attachments_->Detach(alias);
   }
@@ -139,8 +145,7 @@ class DuckDatabase final : public Database {
   std::unique_ptr<Vessels> vessels_;
   InstanceHandle instance_;
   std::unique_ptr<Exchanges> exchanges_;
-  Interrupter interrupter_;
-  Known known_;
+  Shared shared_;
   Turns turns_;
   Mutex mutex_;
   std::unique_ptr<Attachments> attachments_ GUARDED_BY(mutex_);

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "sql/cell.h"
 #include "sql/classify.h"
+#include "sql/kept.h"
+#include "sql/stand_ins.h"
 
 namespace sluice::sql {
 namespace {
@@ -33,8 +35,10 @@ Error MissingValue(std::string_view name, const std::vector<Bound>& bound) {
 
 class DuckSession final : public Session {
  public:
-  DuckSession(ConnectionHandle connection, Interrupter& interrupter, Known& known)
-      : connection_(std::move(connection)), interrupter_(interrupter), known_(known) {}
+  DuckSession(Line line, Shared& shared) : line_(std::move(line)), shared_(shared) {}
+  ~DuckSession() override {
+    if (as_new_ && !in_transaction_) shared_.idle.Give(std::move(line_));
+  }
 
   Result<uint64_t> Execute(std::string_view text, const std::vector<Bound>& bound,
                            std::stop_token stop) override {
@@ -55,13 +59,14 @@ class DuckSession final : public Session {
   Status Stream(std::string_view text, const std::function<Status(const Rows&)>& take,
                 std::stop_token stop) override {
     TRY(RefuseNul(text));
+    as_new_ = false;
     StatementHandle statement;
-    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) ==
+    if (duckdb_prepare(line_.connection.get(), std::string(text).c_str(), statement.out()) ==
         DuckDBError)
       return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
     if (stop.stop_requested()) return CancelledError();
     ResultHandle result;
-    const Interrupter::Watch watch(interrupter_, connection_.get(), stop);
+    const Interrupter::Watch watch(shared_.interrupter, line_.connection.get(), stop);
     if (duckdb_execute_prepared_streaming(statement.get(), result.out()) == DuckDBError)
       return Failed(OrEmpty(duckdb_result_error(result.out())));
     const std::vector<TypeHandle> types = TypesOf(result);
@@ -78,7 +83,7 @@ class DuckSession final : public Session {
     if (error_offset != nullptr) *error_offset = -1;
     TRY(RefuseNul(text));
     StatementHandle statement;
-    if (duckdb_prepare(connection_.get(), std::string(text).c_str(), statement.out()) ==
+    if (duckdb_prepare(line_.connection.get(), std::string(text).c_str(), statement.out()) ==
         DuckDBError) {
       const char* message = OrEmpty(duckdb_prepare_error(statement.get()));
       if (error_offset != nullptr) *error_offset = ReadComplaint(message).position;
@@ -92,7 +97,7 @@ class DuckSession final : public Session {
                                       const std::string& name) override {
     for (const std::string* part : {&catalog, &schema, &name}) TRY(RefuseNul(*part));
     TableDescriptionHandle table;
-    if (duckdb_table_description_create_ext(connection_.get(), catalog.c_str(), schema.c_str(),
+    if (duckdb_table_description_create_ext(line_.connection.get(), catalog.c_str(), schema.c_str(),
                                             name.c_str(), table.out()) == DuckDBError) {
       return std::optional<Schema>();
     }
@@ -106,39 +111,55 @@ class DuckSession final : public Session {
   }
 
   Result<std::string> Type(std::string_view text) override {
-    if (auto known = known_.types.Find(text)) return *std::move(known);
+    if (auto known = shared_.known.types.Find(text)) return *std::move(known);
     const Schema one =
         TRY(Describe(fmt::format("SELECT CAST(NULL AS {}) AS c", text), {}, nullptr));
     if (one.size() != 1 || one[0].name != "c")
       return ConfigError({}, fmt::format("'{}' is more than a type", text));
-    known_.types.Keep(text, one[0].type);
+    shared_.known.types.Keep(text, one[0].type);
     return one[0].type;
   }
 
   Result<std::string> Tree(std::string_view text) override {
-    if (auto known = known_.trees.Find(text)) return *std::move(known);
+    const StandIns stand_ins(text);
+    if (auto known = shared_.known.trees.Find(stand_ins.text())) return stand_ins.Back(*known);
     const Rows rows =
         TRY(Query("SELECT json_serialize_sql(CAST($text AS VARCHAR), skip_null := true)",
-                  {{.name = "text", .type = "VARCHAR", .text = std::string(text)}}, {}));
+                  {{.name = "text", .type = "VARCHAR", .text = stand_ins.text()}}, {}));
     if (rows.rows.size() != 1 || rows.rows[0].size() != 1)
       return InternalError("DuckDB's parser gave no answer");
-    known_.trees.Keep(text, rows.rows[0][0].text);
-    return rows.rows[0][0].text;
+    shared_.known.trees.Keep(stand_ins.text(), rows.rows[0][0].text);
+    return stand_ins.Back(rows.rows[0][0].text);
+  }
+
+  Result<Rows> QueryKept(std::string_view text, const std::vector<Bound>& bound) {
+    auto result = TRY(RunKept(text, bound));
+    return Read(result);
+  }
+
+  Result<uint64_t> ExecuteKept(std::string_view text, const std::vector<Bound>& bound) {
+    if (line_.given == nullptr) line_.given = std::make_unique<GivenOfLine>(shared_.given);
+    line_.given->Set(bound);
+    return Changed(TRY(RunKept(line_.given->Asking(std::string(text), bound), {})));
   }
 
   double Progress() override {
-    const double percent = duckdb_query_progress(connection_.get()).percentage;
+    const double percent = duckdb_query_progress(line_.connection.get()).percentage;
     return percent < 0 ? -1 : percent / 100;
   }
 
   Status Begin() override {
-    TRY(Execute("BEGIN TRANSACTION", {}, {}));
+    TRY(RunKept("BEGIN TRANSACTION", {}));
+    in_transaction_ = true;
     return Ok();
   }
 
   Status Commit() override {
-    auto done = Execute("COMMIT", {}, {});
-    if (done.ok()) return Ok();
+    auto done = RunKept("COMMIT", {});
+    if (done.ok()) {
+      in_transaction_ = false;
+      return Ok();
+    }
     Error error = std::move(done).error();
     // What failed to be written may have been written all the same.
     if (last_type_ == "IO" || last_type_ == "FATAL") error.kind = ErrorKind::kUnsettled;
@@ -167,7 +188,7 @@ class DuckSession final : public Session {
     StatementsHandle statements;
     const std::string copy(text);
     const idx_t count =
-        duckdb_extract_statements(connection_.get(), copy.c_str(), statements.out());
+        duckdb_extract_statements(line_.connection.get(), copy.c_str(), statements.out());
     ResultHandle last;
     if (count == 0) {
       const char* message = duckdb_extract_statements_error(statements.get());
@@ -175,12 +196,13 @@ class DuckSession final : public Session {
     }
     for (idx_t i = 0; i < count; ++i) {
       StatementHandle statement;
-      if (duckdb_prepare_extracted_statement(connection_.get(), statements.get(), i,
+      if (duckdb_prepare_extracted_statement(line_.connection.get(), statements.get(), i,
                                              statement.out()) == DuckDBError) {
         return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
       }
-      if (control == Control::kRefused &&
-          duckdb_prepared_statement_type(statement.get()) == DUCKDB_STATEMENT_TYPE_TRANSACTION) {
+      const duckdb_statement_type type = duckdb_prepared_statement_type(statement.get());
+      as_new_ = as_new_ && control == Control::kAllowed && LeavesNothing(type);
+      if (control == Control::kRefused && type == DUCKDB_STATEMENT_TYPE_TRANSACTION) {
         return ConfigError({},
                            "the statement ends the transaction it runs in; leave BEGIN, COMMIT and "
                            "ROLLBACK out: the step is one transaction by itself");
@@ -191,10 +213,32 @@ class DuckSession final : public Session {
     return last;
   }
 
+  // Behind it the connection is as it was, apart from a transaction that Begin has begun.
+  static bool LeavesNothing(duckdb_statement_type type) {
+    return type == DUCKDB_STATEMENT_TYPE_SELECT || type == DUCKDB_STATEMENT_TYPE_INSERT ||
+           type == DUCKDB_STATEMENT_TYPE_UPDATE || type == DUCKDB_STATEMENT_TYPE_DELETE;
+  }
+
+  Result<ResultHandle> RunKept(std::string_view text, const std::vector<Bound>& bound) {
+    constexpr size_t kMost = 64;
+    auto found = line_.kept.find(text);
+    if (found == line_.kept.end()) {
+      TRY(RefuseNul(text));
+      StatementHandle statement;
+      if (duckdb_prepare(line_.connection.get(), std::string(text).c_str(), statement.out()) ==
+          DuckDBError)
+        return Failed(OrEmpty(duckdb_prepare_error(statement.get())));
+      if (line_.kept.size() >= kMost) line_.kept.clear();
+      found = line_.kept.emplace(text, std::move(statement)).first;
+    }
+    TRY(Bind(found->second.get(), bound));
+    return Run(found->second.get(), {});
+  }
+
   Result<ResultHandle> Run(duckdb_prepared_statement statement, const std::stop_token& stop) {
     if (stop.stop_requested()) return CancelledError();
     ResultHandle result;
-    const Interrupter::Watch watch(interrupter_, connection_.get(), stop);
+    const Interrupter::Watch watch(shared_.interrupter, line_.connection.get(), stop);
     if (duckdb_execute_prepared(statement, result.out()) == DuckDBError) {
       return Failed(OrEmpty(duckdb_result_error(result.out())));
     }
@@ -202,6 +246,7 @@ class DuckSession final : public Session {
   }
 
   Error Failed(const char* message) {
+    as_new_ = false;
     last_type_ = ReadComplaint(message).type;
     return ErrorFrom(message);
   }
@@ -305,28 +350,38 @@ class DuckSession final : public Session {
   }
 
   bool IsKeyword(std::string_view word) {
-    if (keywords_.empty()) LoadKeywords();
-    return keywords_.contains(word);
+    if (line_.keywords.empty()) LoadKeywords();
+    return line_.keywords.contains(word);
   }
 
   void LoadKeywords() {
     auto rows = Query("SELECT keyword_name FROM duckdb_keywords()", {}, {});
     if (!rows.ok()) return;  // then names are left as they are
-    for (auto& row : rows.value().rows) keywords_.insert(std::move(row[0].text));
+    for (auto& row : rows.value().rows) line_.keywords.insert(std::move(row[0].text));
   }
 
-  ConnectionHandle connection_;
-  Interrupter& interrupter_;
-  Known& known_;
+  Line line_;
+  Shared& shared_;
+  bool as_new_ = true;  // nothing was done that a next session could notice
+  bool in_transaction_ = false;
   std::string last_type_;
-  std::set<std::string, std::less<>> keywords_;
 };
 
 }  // namespace
 
-std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
-                                     Known& known) {
-  return std::make_unique<DuckSession>(std::move(connection), interrupter, known);
+std::unique_ptr<Session> MakeSession(Line line, Shared& shared) {
+  return std::make_unique<DuckSession>(std::move(line), shared);
+}
+
+Result<Rows> QueryKept(Session& session, std::string_view text, const std::vector<Bound>& bound) {
+  auto* ours = dynamic_cast<DuckSession*>(&session);
+  return ours != nullptr ? ours->QueryKept(text, bound) : session.Query(text, bound);
+}
+
+Result<uint64_t> ExecuteKept(Session& session, std::string_view text,
+                             const std::vector<Bound>& bound) {
+  auto* ours = dynamic_cast<DuckSession*>(&session);
+  return ours != nullptr ? ours->ExecuteKept(text, bound) : session.Execute(text, bound);
 }
 
 }  // namespace sluice::sql

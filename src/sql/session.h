@@ -5,13 +5,18 @@
 
 #include "sql/answers.h"
 #include "sql/database.h"
-#include "sql/handle.h"
 #include "sql/interrupt.h"
+#include "sql/line.h"
 
 namespace sluice::sql {
 
-// `interrupter` and `known` outlive the session.
-std::unique_ptr<Session> MakeSession(ConnectionHandle connection, Interrupter& interrupter,
-                                     Known& known);
+// What sessions of one instance share; outlives them.
+struct Shared {
+  Interrupter interrupter;
+  Known known;
+  std::shared_ptr<GivenValues> given = std::make_shared<GivenValues>();
+  IdleLines idle;
+};
+std::unique_ptr<Session> MakeSession(Line line, Shared& shared);
 
 }  // namespace sluice::sql

@@ -9,6 +9,7 @@
 #include "base/json_full.h"
 #include "base/text.h"
 #include "connector/recorded.h"
+#include "sql/kept.h"
 
 namespace sluice::duckdb {
 namespace {
@@ -20,6 +21,17 @@ constexpr std::string_view kOfLane =
 std::vector<sql::Bound> BindLane(const Lane& lane) {
   return {TextValue("project", lane.project), TextValue("pipeline", lane.pipeline),
           TextValue("flow", lane.flow), TextValue("interval", lane.interval)};
+}
+
+std::string Typed(std::string_view name, std::string_view type) {
+  return fmt::format("CAST(CAST(${} AS VARCHAR) AS {})", name, type);
+}
+
+std::string List(std::string_view name) {
+  return fmt::format(R"(from_json({}, '["VARCHAR"]'))", Typed(name, "JSON"));
+}
+std::string ListText(const std::vector<std::string>& texts) {
+  return Json(texts).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -48,8 +60,8 @@ Status Records::Create(sql::Session& session) const {
 }
 
 Result<std::optional<EpochRecord>> Records::Last(sql::Session& session, const Lane& lane) const {
-  const sql::Rows rows = TRY(session.Query(
-      fmt::format("SELECT arg_max(record, epoch) FROM {} WHERE {}", Epochs(), kOfLane),
+  const sql::Rows rows = TRY(sql::QueryKept(
+      session, fmt::format("SELECT arg_max(record, epoch) FROM {} WHERE {}", Epochs(), kOfLane),
       BindLane(lane)));
   if (rows.rows.at(0).at(0).null) return std::optional<EpochRecord>();
   return std::optional<EpochRecord>(
@@ -88,7 +100,8 @@ Status Records::Prune(sql::Session& session, const Lane& lane, uint64_t keep, Ne
 Result<Allotted> Records::Allocate(sql::Session& session, const Lane& lane) const {
   const std::string next =
       fmt::format("nextval({})", QuoteLiteral(file_.Quoted("main", "_sluice_epoch_numbers")));
-  const sql::Rows found = TRY(session.Query(
+  const sql::Rows found = TRY(sql::QueryKept(
+      session,
       fmt::format("SELECT {}, last, fence FROM (SELECT coalesce(max(epoch), 0) AS last, "
                   "coalesce(max(fence) FILTER (WHERE {}), 0) AS fence FROM {})",
                   next, kOfLane, Epochs()),
@@ -105,24 +118,30 @@ Result<Allotted> Records::Allocate(sql::Session& session, const Lane& lane) cons
 
 Status Records::Insert(sql::Session& session, const EpochRecord& record,
                        const std::vector<std::string>& targets, Micros now) const {
+  // One text for all records, so that it stays prepared.
   std::vector<sql::Bound> bound = BindLane(record.lane);
-  bound.push_back(TextValue("fingerprint", record.fingerprint));
-  bound.push_back(TextValue("record", Serialise(record)));
-  std::vector<std::string> into;
-  for (const std::string& target : targets) into.push_back(QuoteLiteral(target));
-  std::string identities = "CAST([] AS VARCHAR[])";
-  if (const auto all = IdentitiesOf(record); !all.empty()) {
-    identities = R"(from_json(CAST($identities AS JSON), '["VARCHAR"]'))";
-    bound.push_back(
-        TextValue("identities", Json(all).dump(-1, ' ', false, Json::error_handler_t::replace)));
-  }
-  TRY(session.Execute(
+  const auto add = [&bound](const char* name, std::string text) {
+    bound.push_back(TextValue(name, std::move(text)));
+  };
+  add("epoch", std::to_string(record.epoch.value));
+  add("fence", std::to_string(record.fence.value));
+  add("run", std::to_string(record.run.value));
+  add("fingerprint", record.fingerprint);
+  add("identities", ListText(IdentitiesOf(record)));
+  add("targets", ListText(targets));
+  add("record", Serialise(record));
+  add("final", record.final ? "true" : "false");
+  add("published", record.published ? "true" : "false");
+  add("now", std::to_string(now.count()));
+  TRY(sql::ExecuteKept(
+      session,
       fmt::format("INSERT INTO {} VALUES (CAST($project AS VARCHAR), CAST($pipeline AS VARCHAR), "
                   "CAST($flow AS VARCHAR), CAST($interval AS VARCHAR), {}, {}, {}, "
-                  "CAST($fingerprint AS VARCHAR), {}, CAST([{}] AS VARCHAR[]), "
-                  "CAST($record AS VARCHAR), {}, {}, NULL, make_timestamp({}))",
-                  Epochs(), record.epoch.value, record.fence.value, record.run.value, identities,
-                  Join(into, ", "), record.final, record.published, now.count()),
+                  "CAST($fingerprint AS VARCHAR), {}, {}, CAST($record AS VARCHAR), {}, {}, NULL, "
+                  "make_timestamp({}))",
+                  Epochs(), Typed("epoch", "BIGINT"), Typed("fence", "BIGINT"),
+                  Typed("run", "BIGINT"), List("identities"), List("targets"),
+                  Typed("final", "BOOLEAN"), Typed("published", "BOOLEAN"), Typed("now", "BIGINT")),
       bound));
   return Ok();
 }

@@ -42,6 +42,8 @@ Status DuckdbSink::Prepare(const std::vector<Load>& loads, std::stop_token stop)
   }
   const auto session = TRY(file_.Open());
   TRY(records_.Create(*session));
+  if (TRY(ArePrepared(*session, loads).While(fmt::format("preparing '{}'", file_.shown()))))
+    return Ok();
   TRY(session->Begin());
   auto done = PrepareTables(*session, loads, std::move(stop));
   if (!done.ok()) {
@@ -49,6 +51,15 @@ Status DuckdbSink::Prepare(const std::vector<Load>& loads, std::stop_token stop)
     return std::move(done).error().While(fmt::format("preparing '{}'", file_.shown()));
   }
   return session->Commit();
+}
+
+Result<bool> DuckdbSink::ArePrepared(sql::Session& session, const std::vector<Load>& loads) {
+  for (const Load& load : loads) {
+    const TableName name = TRY(TableOf(load));
+    const auto target = TRY(FindTarget(session, file_, name));
+    if (!target || !TRY(PlanTarget(target, file_.Quoted(name), load)).empty()) return false;
+  }
+  return true;
 }
 
 Status DuckdbSink::PrepareTables(sql::Session& session, const std::vector<Load>& loads,

@@ -38,6 +38,8 @@ class DuckdbSink final : public Sink {  // the driver's thread; outlives its lan
  private:
   // A session, or null where the file or its records are not there yet.
   Result<std::unique_ptr<sql::Session>> Recorded();
+  // Whether nothing has to be created or changed.
+  Result<bool> ArePrepared(sql::Session& session, const std::vector<Load>& loads);
   Status PrepareTables(sql::Session& session, const std::vector<Load>& loads, std::stop_token stop);
   Result<std::unique_ptr<DuckdbLanding>> Start(const Lane& lane, const std::vector<Load>& loads,
                                                Visibility visibility,
