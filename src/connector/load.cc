@@ -119,8 +119,11 @@ Spec<LoadConfig> LoadSpec() {
               "Compression of the files; 'auto' goes by the path's extension, and is snappy for "
               "Parquet, gzip (deflate) for Avro.",
               {"auto", "snappy", "gzip", "zstd", "none"})
-      .Choice(&LoadConfig::provenance, "provenance",
-              "Whether a table that is created gets the column _sluice_epoch.", {"on", "off"})
+      .Choice(
+          &LoadConfig::provenance, "provenance",
+          "Whether a table that is created gets the column _sluice_epoch; 'before': and what the "
+          "load changes or removes is kept in _sluice_before (duckdb).",
+          {"on", "off", "before"})
       .Integer(&LoadConfig::batch_size, "batch_size",
                "The most rows that are sent to a database at once; 0: as many as there are. The "
                "transaction is the epoch all the same.")

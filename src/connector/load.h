@@ -68,7 +68,8 @@ struct Load {
   std::string format, compression;    // files
   std::optional<PathTemplate> paths;  // files
   bool provenance = true;
-  std::string latest = {};  // statement that makes the view of `latest`; empty: none
+  bool keeps_before = false;  // what it changes or removes stays known (`_sluice_before`)
+  std::string latest = {};    // statement that makes the view of `latest`; empty: none
   OnRefusal on_refusal = OnRefusal::kFail;
   uint64_t batch_size = 0;  // rows that are sent at once, at most; 0: as many as there are
   Mark mark;

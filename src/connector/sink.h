@@ -28,6 +28,7 @@ struct Capabilities {
   bool rejects_rows = false;  // it can leave out a row that it refuses (OnRefusal::kReject)
   bool one_publication =
       false;  // all epochs of a bounded run must be published as one (a single file)
+  bool keeps_before = false;  // it takes Load::keeps_before
 };
 
 // What the destination says it took: its own counts, never ours.

@@ -243,6 +243,23 @@ Result<std::vector<std::string>> FindRelay(const Planning& planning, const Plann
 
 }  // namespace
 
+namespace {
+
+Status CheckKeepsBefore(const Load& load, const PlannedSink& sink, const Mark& mark) {
+  if (load.mode == Mode::kAppend || load.mode == Mode::kInsert) {
+    return ConfigError(mark, fmt::format("provenance: before keeps the rows that a load changes or "
+                                         "removes, and mode '{}' leaves all as they are; leave it "
+                                         "out",
+                                         NameOf(load.mode)));
+  }
+  if (sink.capabilities.keeps_before) return Ok();
+  return ConfigError(mark, fmt::format("provenance: before is built for duckdb so far; {} takes: "
+                                       "on, off",
+                                       sink.connector->type));
+}
+
+}  // namespace
+
 Status PlanLoad(Planning& planning, Planned& step) {
   const Node& written = step.node->body;
   if (!written.IsMap())
@@ -275,6 +292,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
   load.format = config.format;
   load.compression = config.compression;
   load.provenance = config.provenance != "off";
+  load.keeps_before = config.provenance == "before";
   load.batch_size = TRY(ReadBatchSize(config, body));
   load.paths = TRY(ReadPaths(planning, config.path, *input.rows, input.endless));
   TRY(FindTarget(load, config, endpoint, step.node->mark));
@@ -317,6 +335,7 @@ Status PlanLoad(Planning& planning, Planned& step) {
                        fmt::format("{} cannot {}; it takes: {}", endpoint.connector->type,
                                    NameOf(load.mode), Join(names, ", ")));
   }
+  if (load.keeps_before) TRY(CheckKeepsBefore(load, sink, body.Find("provenance")->mark));
   step.load = PlannedLoad{.load = std::move(load),
                           .input = step.from.size() == 1 ? step.from[0] : "",
                           .sink = sink.key,

@@ -75,6 +75,16 @@ steps:
     expect_equal(ask(project, "SELECT count(*), min(amount), min(mine) FROM keyed"), [(150, 0.25, "kept")], "rows merged")
 
 
+def test_images_are_kept_by_duckdb_only(project):
+    project.create(CONNECTION)
+    project.pipeline("out", """
+steps:
+  rows: { extract: { from: inline, rows: [{ id: 1 }] } }
+  out:  { load: { into: lite, table: t, mode: upsert, key: id, provenance: before } }
+""")
+    expect_in("out.yml:4:76: provenance: before is built for duckdb so far; sqlite takes: on, off", run(project, "out", code=2).text)
+
+
 def test_cursor_in_a_query(project):
     project.create(CONNECTION)
     ask(project, "CREATE TABLE events (id INTEGER PRIMARY KEY, made DATETIME, name TEXT COLLATE NOCASE, r REAL)",

@@ -18,6 +18,7 @@ DuckdbLanding::DuckdbLanding(std::unique_ptr<sql::Session> session, const Databa
       file_(file),
       clock_(clock),
       records_(file),
+      before_(file, lane),
       stage_(file, lane),
       lane_(std::move(lane)),
       loads_(std::move(loads)),
@@ -51,7 +52,8 @@ Result<Landed> DuckdbLanding::ApplyTo(const Load& load, const Incoming& rows,
         fmt::format("the table '{}' of '{}' was dropped while the run was under way; run again",
                     load.target, file_.shown()));
   }
-  return Apply(*session_, *target, load, rows, std::move(stop));
+  const Keeping keeping{.before = before_, .epoch = epoch()};
+  return Apply(*session_, *target, load, rows, keeping, std::move(stop));
 }
 
 Status DuckdbLanding::TakeTurn(std::stop_token stop) {

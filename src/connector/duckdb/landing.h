@@ -52,6 +52,7 @@ class DuckdbLanding final
   const DatabaseFile& file_;
   Clock& clock_;
   Records records_;
+  Before before_;
   Stage stage_;
   Lane lane_;
   std::vector<Load> loads_;

@@ -40,11 +40,12 @@ std::string Loading(const Load& load) { return fmt::format("loading into '{}'", 
 class Application {  // one load of one landing
  public:
   Application(sql::Session& session, const Target& target, const Load& load, const Incoming& rows,
-              std::stop_token stop)
+              const Keeping& keeping, std::stop_token stop)
       : session_(session),
         target_(target),
         load_(load),
         rows_(rows),
+        keeping_(keeping),
         stop_(std::move(stop)),
         bound_(rows.bound),
         names_(QuotedNames(load)) {
@@ -102,6 +103,7 @@ class Application {  // one load of one landing
     Landed landed{.rows = staged_};
     TRY(MergeRepeats(landed));
     if (load_.compared) TRY(DropUnchanged(landed));
+    TRY(KeepByKey());
     if (!target_.ColumnsNotIn(load_.schema).empty()) return UpsertKeepingColumns(landed);
     landed.updated += TRY(DeleteByKey());
     const uint64_t written = TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
@@ -133,6 +135,7 @@ class Application {  // one load of one landing
   Result<Landed> Replace() {
     TRY(RefuseNullKeys());
     Landed landed{.rows = staged_};
+    TRY(KeepByKey());
     landed.deleted += TRY(DeleteByKey());
     landed.inserted += TRY(Execute(InsertText(std::string(kRows), StagedEpoch())));
     return Finish(landed);
@@ -140,6 +143,7 @@ class Application {  // one load of one landing
 
   Result<Landed> Overwrite() {
     Landed landed{.deleted = TRY(Count("SELECT count(*) FROM " + target_.quoted))};
+    TRY(Keep("true"));
     if (TRY(IsPlain(session_, target_))) {
       TRY(Execute(fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM ({}) AS _rows",
                               target_.quoted, NewContents(), rows_.select)));
@@ -171,6 +175,7 @@ class Application {  // one load of one landing
 
   Result<Landed> ReplaceGiven() {
     Landed landed;
+    TRY(Keep(given_));
     landed.deleted = TRY(Execute(fmt::format("DELETE FROM {} WHERE {}", target_.quoted, given_)));
     landed.rows = TRY(Execute(InsertText(fmt::format("({})", rows_.select), rows_.epoch)));
     landed.inserted = landed.rows;
@@ -184,11 +189,22 @@ class Application {  // one load of one landing
     TRY(CountStaged());
     conditions.insert(conditions.end(), given.begin(), given.end());
     Landed landed{.rows = staged_};
-    landed.deleted = TRY(Execute(
-        fmt::format("DELETE FROM {} USING (SELECT DISTINCT {} FROM {}) AS _p WHERE {}",
-                    target_.quoted, Join(columns, ", "), kRows, Join(conditions, " AND "))));
+    const std::string occurring =
+        fmt::format("(SELECT DISTINCT {} FROM {}) AS _p WHERE {}", Join(columns, ", "), kRows,
+                    Join(conditions, " AND "));
+    TRY(Keep(fmt::format("EXISTS (SELECT 1 FROM {})", occurring)));
+    landed.deleted =
+        TRY(Execute(fmt::format("DELETE FROM {} USING {}", target_.quoted, occurring)));
     given_.clear();  // staging has checked them
     return InsertStaged(landed);
+  }
+
+  Status Keep(const std::string& condition) {
+    if (!load_.keeps_before) return Ok();
+    return keeping_.before.Keep(session_, keeping_.epoch, target_, load_, condition, bound_, stop_);
+  }
+  Status KeepByKey() {
+    return Keep(fmt::format("EXISTS (SELECT 1 FROM {} AS s WHERE {})", kRows, KeysEqual("t", "s")));
   }
 
   Status CountStaged() {
@@ -405,6 +421,7 @@ class Application {  // one load of one landing
   const Target& target_;
   const Load& load_;
   const Incoming& rows_;
+  const Keeping& keeping_;
   std::stop_token stop_;
   std::vector<sql::Bound> bound_;
   std::vector<std::string> names_;
@@ -426,8 +443,8 @@ Status StageRows(sql::Session& session, const Load& load, const Incoming& rows,
 }
 
 Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
-                     const Incoming& rows, std::stop_token stop) {
-  return Application(session, target, load, rows, std::move(stop)).Run();
+                     const Incoming& rows, const Keeping& keeping, std::stop_token stop) {
+  return Application(session, target, load, rows, keeping, std::move(stop)).Run();
 }
 
 std::string TurnOf(const TableName& table, const Load& load) {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "connector/duckdb/before.h"
 #include "connector/duckdb/target.h"
 #include "connector/load.h"
 #include "connector/sink.h"
@@ -31,13 +32,19 @@ struct Incoming {
   bool staged = false;  // of several epochs: `select` has kEpochColumn
 };
 
+// Where a load with Load::keeps_before keeps what it changes, and by which epoch.
+struct Keeping {
+  const Before& before;
+  EpochId epoch;
+};
+
 // Whether the rows of a load are staged before it is applied.
 bool IsStagedFirst(const Load& load);
 // REQUIRES: IsStagedFirst(load). The rows into the session's temporary table, for the next Apply.
 Status StageRows(sql::Session& session, const Load& load, const Incoming& rows,
                  std::stop_token stop);
 Result<Landed> Apply(sql::Session& session, const Target& target, const Load& load,
-                     const Incoming& rows, std::stop_token stop);
+                     const Incoming& rows, const Keeping& keeping, std::stop_token stop);
 
 // The turn at which two landings of this load exclude each other; empty: they need not (append).
 std::string TurnOf(const TableName& table, const Load& load);

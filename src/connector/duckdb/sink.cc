@@ -23,7 +23,8 @@ Result<Capabilities> DuckdbSink::Describe() {
   return Capabilities{.atomicity = Atomicity::kRecorded,
                       .modes = {Mode::kAppend, Mode::kInsert, Mode::kUpsert, Mode::kReplace,
                                 Mode::kOverwrite, Mode::kReplacePartition},
-                      .describe = "DuckDB file " + file_.shown()};
+                      .describe = "DuckDB file " + file_.shown(),
+                      .keeps_before = true};
 }
 
 Result<std::optional<Schema>> DuckdbSink::Target(const Load& load) {
@@ -74,6 +75,7 @@ Status DuckdbSink::PrepareTables(sql::Session& session, const std::vector<Load>&
                                     QuoteIdentifier(file_.alias()), QuoteIdentifier(name.schema)));
     }
     for (const std::string& statement : statements) TRY(session.Execute(statement, {}, stop));
+    if (load.keeps_before) TRY(Before(file_, {}).Create(session));
   }
   return Ok();
 }
@@ -137,6 +139,7 @@ Result<std::unique_ptr<Landing>> DuckdbSink::Publish(const Lane& lane,
 Status DuckdbSink::Prune(const Lane& lane, uint64_t keep, Needed needed) {
   const auto session = TRY(Recorded());
   if (!session) return Ok();
+  TRY(Before(file_, lane).Prune(*session));
   return records_.Prune(*session, lane, keep, needed);
 }
 

@@ -575,5 +575,25 @@ TEST_F(DuckdbSinkTest, StoppingEndsAWrite) {
   EXPECT_EQ(landed.error().kind, ErrorKind::kCancelled);
 }
 
+TEST_F(DuckdbSinkTest, ImagesOfTheLastRunsStayAndNoneOfWhatWasUndone) {
+  Load load = MakeLoad(Mode::kUpsert, {"id"});
+  load.keeps_before = true;
+  for (int64_t run = 1; run <= 14; ++run) {
+    Must(sink_->Prepare({load}, kNever));
+    auto landing = Must(sink_->Begin(lane_, {load}, Visibility::kTarget, std::nullopt));
+    Must(landing->Write(0, Values(fmt::format("(1, '2026-01-01', 'v{}')", run)), {}, kNever));
+    EpochRecord record = RecordOf(lane_, landing->epoch());
+    record.run = {run};
+    if (run < 14) Must(landing->Commit(record));
+  }
+  const std::string what =
+      R"(count(*), min(kind), min("table"), min(key), bool_or("row" LIKE '%"v":"v2"%'), )"
+      R"(bool_or("row" LIKE '%"v":"v3"%'))";
+  EXPECT_EQ(Content(what, "main._sluice_before"), R"(12 changed shop.orders {"id":"1"} true true)");
+  Must(sink_->Prune(lane_, 1000, Needed::kIdentities));
+  EXPECT_EQ(Content(what, "main._sluice_before"),
+            R"(10 changed shop.orders {"id":"1"} false true)");
+}
+
 }  // namespace
 }  // namespace sluice::duckdb
