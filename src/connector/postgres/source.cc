@@ -372,10 +372,12 @@ class PostgresSource final : public Source {
     const uint64_t rows = TRY(RowLimit(limits, stop));
     Answer end;
     if (rows > 0) {
-      end = TRY(
-          connection_->Run(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
-                                       walk_.Texts(), relation, fresh, walk_.OrderBy(""), rows - 1),
-                           {}, stop));
+      end = TRY(connection_->Run(
+          // From within: rows that are passed over are not written as texts.
+          fmt::format(
+              "SELECT {} FROM (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}) AS s",
+              walk_.Texts(), walk_.OrderBy(""), relation, fresh, walk_.OrderBy(""), rows - 1),
+          {}, stop));
     }
     bool final = end.rows.empty();
     if (final) {
@@ -401,22 +403,22 @@ class PostgresSource final : public Source {
     return std::optional<Range>(Range{.cuts = {cut}, .final = final});
   }
 
+  // 0: as many as there are. A table that is no larger than the limit is not counted.
   Result<uint64_t> RowLimit(const Limits& limits, const std::stop_token& stop) {
-    uint64_t rows = limits.rows;
-    if (limits.bytes > 0) {
-      uint64_t width = kGuessedRowBytes;
-      if (!request_.config.table.empty()) {
-        const auto known =
-            TRY(QueryNumber(*connection_,
-                            "SELECT (pg_relation_size(oid) / greatest(reltuples, 1))::bigint FROM "
-                            "pg_catalog.pg_class WHERE oid = to_regclass($1) AND reltuples > 0",
-                            {relation_}, stop));
-        if (known > 0) width = static_cast<uint64_t>(known);
-      }
-      const uint64_t by_bytes = std::max<uint64_t>(limits.bytes / width, 1);
-      rows = rows == 0 ? by_bytes : std::min(rows, by_bytes);
+    if (limits.bytes == 0) return limits.rows;
+    uint64_t width = kGuessedRowBytes;
+    if (!request_.config.table.empty()) {
+      const Answer size = TRY(connection_->Run(
+          "SELECT c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND pg_relation_size(c.oid) <= "
+          "$2, CASE WHEN c.reltuples > 0 THEN (pg_relation_size(c.oid) / c.reltuples)::bigint END "
+          "FROM pg_catalog.pg_class c WHERE c.oid = to_regclass($1)",
+          {relation_, std::to_string(limits.bytes)}, stop));
+      if (!size.rows.empty() && size.rows[0][0] == "t") return limits.rows;
+      if (!size.rows.empty() && size.rows[0][1].value_or("0") != "0")
+        width = std::stoull(*size.rows[0][1]);
     }
-    return rows;
+    const uint64_t by_bytes = std::max<uint64_t>(limits.bytes / width, 1);
+    return limits.rows == 0 ? by_bytes : std::min(limits.rows, by_bytes);
   }
 
   Status RefuseNulls(const std::string& relation, const std::stop_token& stop) {

@@ -52,6 +52,24 @@ TEST_F(SourceTest, KeysOfSeveralColumnsAndTexts) {
   }
 }
 
+TEST_F(SourceTest, BytesCutWhatIsLargerThanThey) {
+  Rows(
+      "CREATE TABLE t (id bigint PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000); "
+      "ANALYZE t; CREATE TABLE p (id bigint PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 "
+      "PARTITION OF p FOR VALUES FROM (1) TO (5000); INSERT INTO p SELECT * FROM t; CREATE TABLE h "
+      "(id bigint PRIMARY KEY); CREATE TABLE h1 () INHERITS (h); INSERT INTO h1 SELECT * FROM t");
+  // Neither a partitioned table nor one that others inherit from has the size of its rows.
+  const auto epochs_of = [&](const std::string& table, uint64_t bytes) {
+    auto epochs = probe_.ReadAll(*Table(table), {.rows = 0, .bytes = bytes});
+    EXPECT_TRUE(epochs.ok()) << Format(epochs.error());
+    if (!epochs.ok()) return size_t{0};
+    EXPECT_EQ(sluice::RowsOf(*epochs).size(), 1000u) << table;
+    return epochs->size();
+  };
+  EXPECT_EQ(epochs_of("t", 1 << 20), 1u);
+  for (const char* table : {"t", "p", "h"}) EXPECT_GE(epochs_of(table, 10'000), 2u) << table;
+}
+
 TEST_F(SourceTest, ALaterRunReadsTheWholeTableAgain) {
   Rows("CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)");
   auto source = Table("t");
