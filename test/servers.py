@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from rig import Failed, expect
+from rig import Failed, expect, main_of
 
 PASSWORD = "s3cret-of-the-test"
 
@@ -130,8 +130,9 @@ class Mariadb:
     def start(self):
         with open(self.folder / "log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
+                # A server that starts empties its folder of temporary files, which must be no other's.
                 [MARIADB, "--no-defaults", *self.user, f"--datadir={self.folder}/data", f"--socket={self.folder}/s",
-                 f"--pid-file={self.folder}/pid", f"--init-file={self.folder}/init.sql", "--bind-address=127.0.0.1",
+                 f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}/data", f"--init-file={self.folder}/init.sql", "--bind-address=127.0.0.1",
                  f"--port={self.port}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2",
                  "--innodb-buffer-pool-size=128M", "--max-connections=200"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         for _ in range(600):
@@ -172,6 +173,35 @@ class Mariadb:
     def connection(self, name, database, port=None):
         return (f"  {name}: {{ type: mysql, host: 127.0.0.1, port: {port or self.port}, database: {database}, "
                 "user: sluice, password: env:RIG_PG_PASSWORD }\n")
+
+
+NEEDS_POSTGRES = "skipped: no PostgreSQL server; apt-get install postgresql"
+NEEDS_MARIADB = "skipped: no MariaDB server; apt-get install mariadb-server"
+
+
+def postgres_or_none():
+    return Postgres() if postgres_programs() else None
+
+
+def mariadb_or_none():
+    return Mariadb() if mariadb_programs() else None
+
+
+def main_with(starts, tests, place, needs):
+    """Runs the tests with the servers that `starts` (name -> how) give as names of the module `place`; without the first one
+    none of them runs. `needs`: what to say then. Gives the exit code."""
+    started = {}
+    try:
+        for name, start in starts.items():
+            started[name] = place[name] = start()
+            if next(iter(started.values())) is None:
+                print(f"0 passed, 0 failed, {len(tests)} skipped\n{needs}")
+                return 0
+        return main_of(tests)
+    finally:
+        for server in started.values():
+            if server is not None:
+                server.stop()
 
 
 POSTGRES_COMMIT = b"Q" + (4 + len("COMMIT\0")).to_bytes(4, "big") + b"COMMIT\0"

@@ -40,6 +40,12 @@ struct SourceShape {
   std::vector<std::string> wire = {};
 };
 
+// How far a source has come, in bytes as they lie there: of a packed file those that are packed.
+struct SourceProgress {
+  uint64_t read = 0;
+  uint64_t known = 0;  // of all that this run reads; 0: nobody knows
+};
+
 struct Limits {  // 0: no limit
   uint64_t rows = 0, bytes = 0;
   Micros linger{0};  // endless sources wait at most that long for more once something is there
@@ -90,6 +96,9 @@ class Source {
   // Fills `line` and, where it is empty, `original` of letters that only have a partition and an
   // offset.
   virtual Status Locate(std::vector<Letter>&) { return Ok(); }
+  // Since it was opened, by ranges that were opened. `share`: how far the query that reads the
+  // range has come as DuckDB knows it, below 0: it does not. Any thread.
+  virtual SourceProgress ReadSoFar(double /*share*/) const { return {}; }
   // After the decision; a hint, may be lost.
   virtual Status Release(const Range&) { return Ok(); }
 };

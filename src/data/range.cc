@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/json_full.h"
 #include "base/text.h"
 
@@ -34,20 +35,13 @@ std::string ToJsonText(const std::string& bytes) {
   return text;
 }
 
-int HexDigit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  return -1;
-}
-
 Result<std::string> FromJsonText(const std::string& text) {
   if (text.empty() || text[0] != kHexMark) return text;
   std::string bytes;
   for (size_t i = 1; i < text.size(); i += 2) {
-    const int high = HexDigit(text[i]);
-    const int low = i + 1 < text.size() ? HexDigit(text[i + 1]) : -1;
-    if (high < 0 || low < 0) return RejectedError("a text in hex that is cut or not hex");
-    bytes += static_cast<char>(high * 16 + low);
+    const int byte = HexByte(text, i);
+    if (byte < 0) return RejectedError("a text in hex that is cut or not hex");
+    bytes += static_cast<char>(byte);
   }
   return bytes;
 }

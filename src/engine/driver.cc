@@ -304,6 +304,21 @@ Micros Driver::JoinWatermarks(const Epoch& epoch, const std::map<std::string, Mi
   return watermarks_->Joined(now);
 }
 
+// Sources that were opened anew know nothing of what was read before.
+SourceProgress Driver::ReadOf(const std::string& extract, double share) const {
+  SourceProgress one = sources_.at(extract)->ReadSoFar(share);
+  const auto before = read_before_.find(extract);
+  if (one.known == 0 || before == read_before_.end()) return one;
+  return {one.read + before->second, one.known + before->second};
+}
+
+void Driver::NoteRead() {
+  for (const PlannedExtract& extract : flow_.extracts) {
+    const SourceProgress one = ReadOf(extract.step, 1);
+    if (one.known > 0) outcome_.read[extract.step] = one;
+  }
+}
+
 Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   if (flow_.needs_intent) {
     Enter(EpochState::kIntend);
@@ -348,7 +363,15 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
   for (const auto& landing : landings) {
     if (landing) sessions.push_back(&landing->session());
   }
-  auto watched = std::make_unique<Watch>(options_.observer, flow_.id, std::move(sessions));
+  auto read = [this](double share) {
+    SourceProgress all;
+    for (const PlannedExtract& extract : flow_.extracts) {
+      const SourceProgress one = ReadOf(extract.step, share);
+      all = {all.read + one.read, all.known + one.known};
+    }
+    return all;
+  };
+  auto watched = std::make_unique<Watch>(options_.observer, flow_.id, std::move(sessions), read);
   Result<Moved> done = mover.Move(inputs, open, before, Continues() ? last_->fired : kNoTime,
                                   joined, state_.get(), stop);
   watched.reset();
@@ -383,7 +406,9 @@ Status Driver::Run(const Epoch& epoch, std::stop_token stop) {
     bytes += landed->second.bytes;
   }
   if (options_.observer) options_.observer->OnDecided(flow_.id, record, rows, bytes);
-  return Settle(record);
+  TRY(Settle(record));
+  NoteRead();
+  return Ok();
 }
 
 }  // namespace sluice

@@ -31,6 +31,7 @@ struct LoadOutcome {
 struct FlowOutcome {
   Books books;  // over all epochs of this run
   std::vector<LoadOutcome> loads;
+  std::map<std::string, SourceProgress> read;  // of extracts that know their bytes
   uint64_t epochs = 0, letters = 0;
   std::vector<std::string> notes;  // for the user: "3 files were already loaded"
 };
@@ -90,6 +91,8 @@ class Driver {
   Status CheckRejects(const Moved& moved, const Epoch& epoch) const;
   EpochRecord RecordOf(EpochId number, const Epoch& epoch, const Moved& moved) const;
   Limits EpochLimits() const;
+  SourceProgress ReadOf(const std::string& extract, double share) const;
+  void NoteRead();
   void Tell(Milestone milestone) const;
   void Enter(EpochState next);
 
@@ -117,6 +120,7 @@ class Driver {
   uint64_t epochs_in_lane_ = 0;  // of this run
   uint64_t ranges_already_loaded_ = 0;
   std::map<std::string, Range> reading_;
+  std::map<std::string, uint64_t> read_before_;  // bytes, by sources that were opened earlier
   EpochState state_now_ = EpochState::kSettle;
   FlowOutcome outcome_;
 };

@@ -35,6 +35,7 @@ Status Driver::OpenEnds(std::stop_token stop) {
   work_ = TRY(world_.database.Connect());
   TRY(programs_.Open(flow_));
   sources_.clear();
+  for (const auto& [step, read] : outcome_.read) read_before_[step] = read.read;
   for (const PlannedExtract& extract : flow_.extracts) {
     ExtractRequest request = extract.request;
     if (!extract.shape.guessed.empty()) request.pinned = extract.shape.guessed;

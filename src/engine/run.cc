@@ -236,7 +236,7 @@ class Runner {
   void TellSteps() {
     for (const StepFacts& facts : plan_.steps) {
       outcome_.steps.push_back({facts.name, facts.verb, books_[facts.name], durations_[facts.name],
-                                course_ ? course_->StatusOf(facts.name) : ""});
+                                course_ ? course_->StatusOf(facts.name) : "", read_[facts.name]});
     }
     if (!course_) return;
     std::erase_if(outcome_.loads, [&](const LoadOutcome& load) {
@@ -296,12 +296,23 @@ class Runner {
     for (const std::string& step : flow.steps) {
       if (!flow.echoes.contains(step)) durations_[step] += took;
     }
+    for (const auto& [step, read] : driver.outcome().read) TellRead(step, read, took);
     reading = driver.reading();
     for (const LoadOutcome& load : driver.outcome().loads) AddLoad(load);
     outcome_.rejected += driver.outcome().letters;
     outcome_.notes.insert(outcome_.notes.end(), driver.outcome().notes.begin(),
                           driver.outcome().notes.end());
     return done;
+  }
+
+  void TellRead(const std::string& step, const SourceProgress& read, Micros took) {
+    read_[step] = read;
+    const double seconds = std::max(1e-6, static_cast<double>(took.count()) / 1e6);
+    world_.ledger.NoteLog({outcome_.run, world_.clock.Now(), "info", step,
+                           fmt::format("read {} of {} in {} ({}/s)", FormatBytes(read.read),
+                                       FormatBytes(read.known), FormatDuration(took),
+                                       FormatBytes(static_cast<uint64_t>(
+                                           static_cast<double>(read.read) / seconds)))});
   }
 
   // A flow that was begun again without one of its steps is told as one.
@@ -402,6 +413,7 @@ class Runner {
   std::optional<Course> course_;  // once the run has begun
   Books books_;
   std::map<std::string, Micros> durations_;
+  std::map<std::string, SourceProgress> read_;
   std::map<std::string, std::unique_ptr<Sink>> action_sinks_;
   std::vector<std::jthread> beside_;  // runs that are not waited for; last: they use the above
 };
@@ -448,16 +460,21 @@ std::string ToJson(const Plan& plan, const RunOutcome& outcome) {
   json["rejected"] = outcome.rejected;
   json["steps"] = Json::array();
   for (const StepOutcome& step : outcome.steps) {
-    json["steps"].push_back({{"name", step.step},
-                             {"verb", step.verb},
-                             {"rows_in", step.counts.in},
-                             {"rows_out", step.counts.out},
-                             {"filtered", step.counts.filtered},
-                             {"deduplicated", step.counts.deduplicated},
-                             {"rejected", step.counts.rejected},
-                             {"late", step.counts.late},
-                             {"duration_ms", step.duration.count() / 1000},
-                             {"status", step.status}});
+    Json told({{"name", step.step},
+               {"verb", step.verb},
+               {"rows_in", step.counts.in},
+               {"rows_out", step.counts.out},
+               {"filtered", step.counts.filtered},
+               {"deduplicated", step.counts.deduplicated},
+               {"rejected", step.counts.rejected},
+               {"late", step.counts.late},
+               {"duration_ms", step.duration.count() / 1000},
+               {"status", step.status}});
+    if (step.read.known > 0) {
+      told["bytes_read"] = step.read.read;
+      told["bytes_known"] = step.read.known;
+    }
+    json["steps"].push_back(std::move(told));
   }
   json["loads"] = Json::array();
   for (const LoadOutcome& load : outcome.loads) {

@@ -22,7 +22,8 @@ struct StepOutcome {
   std::string step, verb;
   Counts counts;
   Micros duration{0};
-  std::string status = {};  // succeeded, skipped, fallback, failed; empty: it did not run
+  std::string status = {};   // succeeded, skipped, fallback, failed; empty: it did not run
+  SourceProgress read = {};  // of an extract that knows its bytes
 };
 
 struct RunOutcome {

@@ -18,8 +18,12 @@ constexpr char kCount[] =
 
 }  // namespace
 
-Watch::Watch(Observer* observer, std::string flow, std::vector<sql::Session*> sessions)
-    : observer_(observer), flow_(std::move(flow)), sessions_(std::move(sessions)) {
+Watch::Watch(Observer* observer, std::string flow, std::vector<sql::Session*> sessions,
+             std::function<SourceProgress(double share)> read)
+    : observer_(observer),
+      flow_(std::move(flow)),
+      sessions_(std::move(sessions)),
+      read_(std::move(read)) {
   if (observer_ == nullptr || !observer_->WantsShare()) return;
   for (sql::Session* session : sessions_) (void)session->Execute(kCount);  // only what is shown
   thread_ = std::jthread([this](const std::stop_token& ended) { Tell(ended); });
@@ -34,7 +38,7 @@ void Watch::Tell(const std::stop_token& ended) {
     if (ended.stop_requested()) return;
     double share = -1;
     for (sql::Session* session : sessions_) share = std::max(share, session->Progress());
-    observer_->OnMoving(flow_, share);
+    observer_->OnMoving(flow_, share, read_(share));
   }
 }
 

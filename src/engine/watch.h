@@ -1,6 +1,7 @@
 // Tells the observer how far the running query has come, a few times a second.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,7 +15,9 @@ namespace sluice {
 class Watch {
  public:
   // Does nothing where nobody wants to know.
-  Watch(Observer* observer, std::string flow, std::vector<sql::Session*> sessions);
+  // `read`: how far the sources have come, by the share that DuckDB knows; any thread.
+  Watch(Observer* observer, std::string flow, std::vector<sql::Session*> sessions,
+        std::function<SourceProgress(double share)> read);
 
  private:
   void Tell(const std::stop_token& ended);
@@ -22,6 +25,7 @@ class Watch {
   Observer* observer_;
   const std::string flow_;
   const std::vector<sql::Session*> sessions_;
+  const std::function<SourceProgress(double)> read_;
   std::jthread thread_;
 };
 

@@ -23,9 +23,11 @@ class Observer {
   virtual ~Observer() = default;
   virtual void OnMilestone(const std::string& /*flow*/, Milestone) {}
   virtual bool WantsShare() const { return false; }  // whether OnMoving is worth its price
-  // The query of an epoch runs: share done 0..1, or -1 where its sources do not know their size.
-  // Called a few times a second from another thread.
-  virtual void OnMoving(const std::string& /*flow*/, double /*share*/) {}
+  // The query of an epoch runs: share done 0..1, or -1 where its sources do not know their size;
+  // `read`: of all that the flow reads in this run. Called a few times a second from another
+  // thread.
+  virtual void OnMoving(const std::string& /*flow*/, double /*share*/,
+                        const SourceProgress& /*read*/) {}
   // An epoch is durable: what it read and loaded. Counters move here and nowhere else.
   virtual void OnDecided(const std::string& /*flow*/, const EpochRecord&, uint64_t /*rows_loaded*/,
                          uint64_t /*bytes*/) {}

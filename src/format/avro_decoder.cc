@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "data/decimal_slot.h"
 #include "format/avro_text.h"
@@ -189,12 +190,6 @@ bool IsPlain(std::string_view text) {
   return (bits & 0x8080808080808080ULL) == 0;
 }
 
-int HexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 bool UuidOf(std::string_view text, std::array<char, 16>& bytes) {
   if (text.size() != 36) return false;
   size_t digit = 0;
@@ -203,7 +198,7 @@ bool UuidOf(std::string_view text, std::array<char, 16>& bytes) {
       if (text[i] != '-') return false;
       continue;
     }
-    const int value = HexOf(text[i]);
+    const int value = HexDigit(text[i]);
     if (value < 0) return false;
     char& byte = bytes.at(digit / 2);
     byte = static_cast<char>(digit % 2 == 0 ? value << 4 : byte | value);

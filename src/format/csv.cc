@@ -119,7 +119,7 @@ std::string ReadCsv(const std::vector<std::string>& paths, const CsvDialect& dia
   std::string options = fmt::format(
       "auto_detect=false, delim={}, quote={}, escape={}, comment={}, skip={}, header={}, "
       "store_rejects=true, "
-      "rejects_limit=0, rejects_table={}, rejects_scan={}",
+      "rejects_limit=0, rejects_table={}, rejects_scan={}, hive_partitioning=false",
       QuoteLiteral(dialect.delimiter), QuoteLiteral(dialect.quote), QuoteLiteral(dialect.escape),
       QuoteLiteral(dialect.comment), dialect.skip, dialect.header,
       QuoteLiteral(rejects + "_errors"), QuoteLiteral(rejects + "_scans"));

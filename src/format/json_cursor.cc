@@ -3,22 +3,17 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
+
 namespace sluice::format {
 namespace {
-
-int HexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // The value of the four hex digits at the start, or -1.
 int UnitOf(std::string_view text) {
   if (text.size() < 4) return -1;
   int unit = 0;
   for (size_t i = 0; i < 4; ++i) {
-    const int digit = HexOf(text[i]);
+    const int digit = HexDigit(text[i]);
     if (digit < 0) return -1;
     unit = unit * 16 + digit;
   }

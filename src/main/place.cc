@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace sluice {
@@ -20,12 +21,6 @@ struct Uri {
   std::string shown;
 };
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 // `part` is never quoted in a message: it may be a password.
 Result<std::string> Decode(std::string_view part, std::string_view what) {
   std::string text;
@@ -34,14 +29,13 @@ Result<std::string> Decode(std::string_view part, std::string_view what) {
       text += part[i];
       continue;
     }
-    const int high = i + 2 < part.size() ? HexDigit(part[i + 1]) : -1;
-    const int low = high < 0 ? -1 : HexDigit(part[i + 2]);
-    if (low < 0 || high * 16 + low == 0) {
+    const int byte = HexByte(part, i + 1);
+    if (byte <= 0) {
       return ConfigError({}, fmt::format("the {} of the URI has a % that is no %XX; write %25 for "
                                          "one",
                                          what));
     }
-    text += static_cast<char>(high * 16 + low);
+    text += static_cast<char>(byte);
     i += 2;
   }
   return text;

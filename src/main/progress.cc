@@ -5,10 +5,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "base/mutex.h"
 #include "base/text.h"
@@ -41,7 +44,7 @@ class Shown : public ProgressLine {
 
   void OnMilestone(const std::string& flow, Milestone milestone) override {
     MutexLock lock(mutex_);
-    flow_ = flow;
+    Follow(flow);
     if (milestone == Milestone::kMoving) moving_since_ = SteadyClock::now();
     share_ = -1;
     what_ = milestone == Milestone::kMoving   ? "loading"
@@ -50,15 +53,16 @@ class Shown : public ProgressLine {
                                               : what_;
   }
   bool WantsShare() const override { return true; }
-  void OnMoving(const std::string& flow, double share) override {
+  void OnMoving(const std::string& flow, double share, const SourceProgress& read) override {
     MutexLock lock(mutex_);
-    flow_ = flow;
+    Follow(flow);
     share_ = share;
+    read_ = read;
   }
   void OnDecided(const std::string& flow, const EpochRecord&, uint64_t rows,
                  uint64_t bytes) override {
     MutexLock lock(mutex_);
-    flow_ = flow;
+    Follow(flow);
     ++epochs_;
     rows_ += rows;
     bytes_ += bytes;
@@ -80,14 +84,34 @@ class Shown : public ProgressLine {
   void Clear() {
     if (style_ == ProgressStyle::kTerminal) console_.Note("\r\x1b[K");
   }
+  void Follow(const std::string& flow) REQUIRES_LOCK(mutex_) {
+    if (std::exchange(flow_, flow) == flow) return;
+    flow_since_ = SteadyClock::now();
+    read_ = {};
+  }
+  static std::string Left(double took, double share) {
+    if (share < 0.05 || took < 1) return "";
+    const auto left = std::chrono::seconds(static_cast<int64_t>(took * (1 - share) / share));
+    return fmt::format(", about {} left", FormatDuration(left));
+  }
+  static double Since(SteadyClock::time_point began) {
+    return std::chrono::duration<double>(SteadyClock::now() - began).count();
+  }
+  // " 1.2 GB of 4.0 GB (30%), 120.0 MB/s, about 24s left"
+  std::string Bytes() REQUIRES_LOCK(mutex_) {
+    const double took = Since(flow_since_), read = static_cast<double>(read_.read);
+    const double share = read / static_cast<double>(read_.known);
+    return fmt::format(" {} of {} ({:.0f}%), {}/s{}", FormatBytes(read_.read),
+                       FormatBytes(read_.known), std::floor(share * 100),
+                       FormatBytes(static_cast<uint64_t>(read / std::max(took, 0.001))),
+                       Left(took, share));
+  }
   // " 42% of this epoch, about 10s left"
   std::string Share() REQUIRES_LOCK(mutex_) {
+    if (read_.known > 0) return Bytes();
     if (share_ <= 0 || share_ > 1) return "";
-    std::string text = fmt::format(" {:.0f}% of this epoch", share_ * 100);
-    auto took = std::chrono::duration<double>(SteadyClock::now() - moving_since_).count();
-    if (share_ < 0.05 || took < 1) return text;
-    auto left = std::chrono::seconds(static_cast<int64_t>(took * (1 - share_) / share_));
-    return text + fmt::format(", about {} left", FormatDuration(left));
+    return fmt::format(" {:.0f}% of this epoch{}", share_ * 100,
+                       Left(Since(moving_since_), share_));
   }
   std::string Line() {
     MutexLock lock(mutex_);
@@ -120,8 +144,10 @@ class Shown : public ProgressLine {
   std::string flow_ GUARDED_BY(mutex_) = "run", what_ GUARDED_BY(mutex_) = "starting";
   uint64_t rows_ GUARDED_BY(mutex_) = 0, bytes_ GUARDED_BY(mutex_) = 0,
                  epochs_ GUARDED_BY(mutex_) = 0;
-  double share_ GUARDED_BY(mutex_) = -1;  // of the running query; -1: not known
-  SteadyClock::time_point moving_since_ GUARDED_BY(mutex_) = began_;
+  double share_ GUARDED_BY(mutex_) = -1;    // of the running query; -1: not known
+  SourceProgress read_ GUARDED_BY(mutex_);  // by the flow
+  SteadyClock::time_point flow_since_ GUARDED_BY(mutex_) = began_, moving_since_
+                                                                   GUARDED_BY(mutex_) = began_;
   std::mutex wait_;
   std::condition_variable_any woken_;
   std::jthread painter_;

@@ -166,6 +166,17 @@ def test_disk_full(project):
         small.rmdir()
 
 
+def refused_then_resynced(project, had, knows):
+    """The destination's last epoch is `had`, not `knows` as in the ledger: told, and no more after a resync."""
+    done = run(project, code=1)
+    expect_in(f"knows epoch {had} of", done.text)
+    expect_in(f"ledger knows epoch {knows}", done.text)
+    expect_in("sluice resync load", done.text)
+    done = project.sluice("resync", "load")
+    expect_equal(done.code, 0, f"exit code of resync:\n{done.text}")
+    run(project)
+
+
 def test_restored_from_a_backup(project):
     """The destination is that of yesterday: refused with both numbers; resync goes on from what is there."""
     database = project_on(project, "postgres")
@@ -179,14 +190,8 @@ def test_restored_from_a_backup(project):
     epoch = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
     postgres.query("postgres", f"DROP DATABASE {database}", f"ALTER DATABASE backup_{database} RENAME TO {database}")
     before = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
-    done = run(project, code=1)
-    expect_in(f"knows epoch {before} of", done.text)
-    expect_in(f"ledger knows epoch {epoch}", done.text)
-    expect_in("sluice resync load", done.text)
     expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 10, "rows")
-    done = project.sluice("resync", "load")
-    expect_equal(done.code, 0, f"exit code of resync:\n{done.text}")
-    run(project)
+    refused_then_resynced(project, before, epoch)
     expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["20", "20"]], "rows")
 
 
@@ -197,11 +202,7 @@ def test_records_dropped_and_resynced(project):
     write_rows(project, "1", range(10))
     run(project)
     postgres.query(database, "DROP TABLE _sluice_epochs")
-    done = run(project, code=1)
-    expect_in("knows epoch 0 of", done.text)
-    expect_in("ledger knows epoch 1", done.text)
-    expect_equal(project.sluice("resync", "load").code, 0, "exit code of resync")
-    run(project)
+    refused_then_resynced(project, 0, 1)
     expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["10", "10"]], "rows")
 
 

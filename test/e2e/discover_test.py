@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import rig  # noqa: E402
 from rig import expect, expect_equal, expect_in, number, query  # noqa: E402
 import servers  # noqa: E402
 
@@ -286,14 +285,4 @@ TESTS = [value for name, value in sorted(globals().items()) if name.startswith("
 
 
 if __name__ == "__main__":
-    if servers.postgres_programs() is None:
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped\nskipped: no PostgreSQL server; apt-get install postgresql")
-        sys.exit(0)
-    POSTGRES = servers.Postgres()
-    MYSQL = servers.Mariadb() if servers.mariadb_programs() else None
-    try:
-        sys.exit(rig.main_of(TESTS))
-    finally:
-        POSTGRES.stop()
-        if MYSQL is not None:
-            MYSQL.stop()
+    sys.exit(servers.main_with({"POSTGRES": servers.postgres_or_none, "MYSQL": servers.mariadb_or_none}, TESTS, globals(), servers.NEEDS_POSTGRES))

@@ -166,14 +166,4 @@ TESTS = [value for name, value in sorted(globals().items()) if name.startswith("
 
 
 if __name__ == "__main__":
-    if servers.postgres_programs() is None:
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped\nskipped: no PostgreSQL server; apt-get install postgresql")
-        sys.exit(0)
-    POSTGRES = servers.Postgres()
-    MYSQL = servers.Mariadb() if servers.mariadb_programs() else None
-    try:
-        sys.exit(rig.main_of(TESTS))
-    finally:
-        POSTGRES.stop()
-        if MYSQL is not None:
-            MYSQL.stop()
+    sys.exit(servers.main_with({"POSTGRES": servers.postgres_or_none, "MYSQL": servers.mariadb_or_none}, TESTS, globals(), servers.NEEDS_POSTGRES))

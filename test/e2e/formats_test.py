@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import naughty  # noqa: E402
 from rig import expect, expect_equal, expect_in, main_of, query  # noqa: E402
 
 CSV = "id,name\n" + "".join(f"{i},name {i * 7919 % 1000}\n" for i in range(20000))
@@ -123,8 +124,26 @@ def encodings_that_are_told(project):
     expect_equal(project.query("SELECT t FROM b ORDER BY id"), [["caf\u00e9"], ["\u00fcber"]], "utf-16 without a mark")
 
 
+def naughty_strings_are_names(project):
+    def write(name, text):
+        try:
+            project.write(name, text)
+            return True
+        except OSError:  # the file system takes less than a bucket
+            return False
+
+    def run(name):
+        done = project.sluice("run", name)
+        expect_equal(done.code, 0, f"exit code of {name}\n{done.text}")
+
+    naughty.values_in_paths(project, "file", run)
+    naughty.names_alone(project, "file", write, run)
+    naughty.names_of_columns(project, "file", run)
+    naughty.names_of_files(project, "file", write, run)
+
+
 TESTS = [packed_in, packed_out_and_in_again, cut_off_and_damaged, a_bomb, json_lists_and_documents,
-         bad_records_of_a_document_are_letters, dialects_that_are_told, encodings_that_are_told]
+         bad_records_of_a_document_are_letters, dialects_that_are_told, encodings_that_are_told, naughty_strings_are_names]
 
 if __name__ == "__main__":
     sys.exit(main_of(TESTS))

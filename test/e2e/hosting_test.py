@@ -225,8 +225,7 @@ def whole(project, table, count):
 def guest_goes_on_when_its_host_dies(project):
     count = many_rows(project, "guest", "guests")
     with loading(project) as process:
-        guest = project.start("run", "guest")
-        wait_for(lambda: loaded_epochs(project, "guest") >= 3, guest)
+        guest = guest_at_work(project)
         process.kill()
         out, err = guest.communicate(timeout=100)
     expect_equal(guest.returncode, 0, f"exit code of the guest\n{out}{err}")
@@ -239,11 +238,16 @@ def guest_goes_on_when_its_host_dies(project):
     expect_equal(list((project.folder / ".sluice/hosts").glob("*.sock")), [], "sockets that are left")
 
 
+def guest_at_work(project):
+    guest = project.start("run", "guest")
+    wait_for(lambda: loaded_epochs(project, "guest") >= 3, guest)
+    return guest
+
+
 def host_goes_on_when_a_guest_dies(project):
     count = many_rows(project, "guest", "guests")
     with loading(project) as process:
-        guest = project.start("run", "guest")
-        wait_for(lambda: loaded_epochs(project, "guest") >= 3, guest)
+        guest = guest_at_work(project)
         guest.kill()
         guest.communicate()
         wait_for(lambda: project.ask_ledger("SELECT status FROM runs WHERE pipeline = 'guest'") == [("cancelled",)])
@@ -258,8 +262,7 @@ def host_goes_on_when_a_guest_dies(project):
 def ctrl_c_of_a_guest(project):
     count = many_rows(project, "guest", "guests")
     with loading(project) as process:
-        guest = project.start("run", "guest")
-        wait_for(lambda: loaded_epochs(project, "guest") >= 3, guest)
+        guest = guest_at_work(project)
         out, err = ended(guest, signal.SIGINT)
         expect(guest.returncode not in (0, -signal.SIGINT), f"exit code {guest.returncode}\n{out}{err}")
         expect_in("cancelled", (out + err).lower())
@@ -277,8 +280,7 @@ def ctrl_c_of_a_guest(project):
 def host_that_is_stopped_hands_back(project):
     count = many_rows(project, "guest", "guests")
     with loading(project) as process:
-        guest = project.start("run", "guest")
-        wait_for(lambda: loaded_epochs(project, "guest") >= 3, guest)
+        guest = guest_at_work(project)
         ended(process, signal.SIGINT)
         out, err = guest.communicate(timeout=100)
     expect_equal(guest.returncode, 0, f"exit code of the guest\n{out}{err}")

@@ -344,11 +344,4 @@ TESTS = [value for name, value in sorted(globals().items()) if name.startswith("
 
 
 if __name__ == "__main__":
-    if not servers.mariadb_programs():
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped\nskipped: no MariaDB server; apt-get install mariadb-server")
-        sys.exit(0)
-    SERVER = servers.Mariadb()
-    try:
-        sys.exit(rig.main_of(TESTS))
-    finally:
-        SERVER.stop()
+    sys.exit(servers.main_with({"SERVER": servers.mariadb_or_none}, TESTS, globals(), servers.NEEDS_MARIADB))

@@ -421,11 +421,4 @@ TESTS = [value for name, value in sorted(globals().items()) if name.startswith("
 
 
 if __name__ == "__main__":
-    if servers.postgres_programs() is None:
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped\nskipped: no PostgreSQL server; apt-get install postgresql")
-        sys.exit(0)
-    SERVER = servers.Postgres()
-    try:
-        sys.exit(rig.main_of(TESTS))
-    finally:
-        SERVER.stop()
+    sys.exit(servers.main_with({"SERVER": servers.postgres_or_none}, TESTS, globals(), servers.NEEDS_POSTGRES))

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import naughty  # noqa: E402
 import rig  # noqa: E402
 from rig import expect, expect_equal, expect_in  # noqa: E402
 import s3_server  # noqa: E402
@@ -258,6 +259,19 @@ def test_what_comes_ahead_is_cancelled_at_once(project):
     finally:
         free.set()
         proxy.close()
+
+
+def test_naughty_strings_are_names(project):
+    bucket = project_on(project)
+
+    def write(key, text):
+        return SERVER.send("PUT", bucket, key, body=text.encode())[0] == 200  # the server takes less than S3 does
+
+    naughty.values_in_paths(project, "lake", lambda name: run(project, name))
+    naughty.names_alone(project, "lake", write, lambda name: run(project, name))
+    naughty.names_of_columns(project, "lake", lambda name: run(project, name))
+    naughty.names_of_files(project, "lake", write, lambda name: run(project, name))
+    leaves_nothing(project)
 
 
 def lost_answer(project, what, matches, keys="retry: { attempts: 3, delay: 100ms }"):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Ctrl-C and SIGTERM end a run within ten seconds and lose nothing; progress is for terminals, plain lines elsewhere."""
+import gzip
 import os
 import pty
+import random
 import re
 import signal
 import sys
@@ -120,6 +122,37 @@ def progress_on_a_terminal(project):
     expect(all(count % (rows // FILES) == 0 for count in shown), f"rows that were not committed are counted: {shown}")
 
 
+def bytes_on_a_terminal(project):
+    """CSV (DuckDB reads), NDJSON (we read), packed ones, each to its end."""
+    chosen = random.Random(1)
+    names = [f"{chosen.getrandbits(160):040x}" for _ in range(300_000)]  # packed they are still large
+    line = "".join(f"{i},{name}\n" for i, name in enumerate(names))
+    ndjson = "".join(f'{{"id": {i}, "name": "{name}"}}\n' for i, name in enumerate(names))
+    for name, content in {"a.csv": "id,name\n" + line, "a.ndjson": ndjson, "a.csv.gz": gzip.compress(("id,name\n" + line).encode(), 1),
+                          "a.ndjson.gz": gzip.compress(ndjson.encode(), 1)}.items():
+        size = project.write(f"in/{name}", content).stat().st_size
+        project.pipeline("slow", f"""
+steps:
+  rows:   {{ extract: {{ from: file, path: in/{name}, columns: {{ id: bigint, name: varchar }} }} }}
+  hashed: {{ derive: {{ h: "list_sum(list_transform(range(300), x -> hash(x, id) % 7))" }} }}
+  out:    {{ load: {{ into: warehouse, table: "{name.replace('.', '_')}" }} }}
+""")
+        text = on_a_terminal(project, TERM="xterm")
+        shown = re.findall(r"loading ([\d.]+ \w+) of ([\d.]+ \w+) \((\d+)%\), [\d.]+ \w+/s", text)
+        expect(shown, f"no bytes of {name} in:\n{text!r}")
+        expect(len({known for _, known, _ in shown}) == 1, f"what is known changes: {shown}")
+        shares = [int(share) for _, _, share in shown]
+        expect(shares == sorted(shares) and shares[-1] <= 100, f"shares of {name}: {shares}")
+        # DuckDB takes 32 MB of a packed CSV at once.
+        expect(name == "a.csv.gz" or len(set(shares)) > 1, f"the bytes of {name} stand still: {shown}")
+        run = project.ask_ledger("SELECT max(id) FROM runs")[0][0]
+        expect_in("rows: read ", project.sluice("logs", str(run)).text)
+        done = project.sluice("run", "slow", "--again", "--output", "json").json()
+        steps = {step["name"]: step for step in done["steps"]}
+        expect_equal((steps["rows"].get("bytes_read"), steps["rows"].get("bytes_known")), (size, size), f"bytes of {name}")
+        expect("bytes_read" not in steps["hashed"], "a step that reads nothing has bytes")
+
+
 def no_color(project):
     slow(project)
     text = on_a_terminal(project, TERM="xterm", NO_COLOR="1")
@@ -134,7 +167,7 @@ def plain_without_a_terminal(project):
     expect_in("800,000", done.out, "what was loaded")
 
 
-TESTS = [ctrl_c, terminated, cancelled_in_a_long_query, progress_on_a_terminal, no_color, plain_without_a_terminal]
+TESTS = [ctrl_c, terminated, cancelled_in_a_long_query, progress_on_a_terminal, bytes_on_a_terminal, no_color, plain_without_a_terminal]
 
 if __name__ == "__main__":
     sys.exit(main_of(TESTS))

@@ -6,29 +6,13 @@
 #include <algorithm>
 #include <set>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::string_view kNull = "__HIVE_DEFAULT_PARTITION__";
-
-int HexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-std::string Decoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool code =
-        text[i] == '%' && i + 2 < text.size() && HexOf(text[i + 1]) >= 0 && HexOf(text[i + 2]) >= 0;
-    decoded += code ? static_cast<char>(HexOf(text[i + 1]) * 16 + HexOf(text[i + 2])) : text[i];
-    i += code ? 2 : 0;
-  }
-  return decoded;
-}
 
 }  // namespace
 
@@ -40,8 +24,8 @@ std::map<std::string, std::optional<std::string>> HiveValues(const std::string& 
     const size_t equals = part.find('=');
     if (equals == std::string::npos || equals == 0) continue;
     const std::string value = part.substr(equals + 1);
-    values[Decoded(part.substr(0, equals))] =
-        value == kNull ? std::nullopt : std::optional<std::string>(Decoded(value));
+    values[DecodePercent(part.substr(0, equals))] =
+        value == kNull ? std::nullopt : std::optional<std::string>(DecodePercent(value));
   }
   return values;
 }
@@ -65,8 +49,9 @@ Result<Schema> HiveColumns(sql::Session& session, const std::vector<ListedFile>&
     std::string type = "VARCHAR";
     if (!rows.empty()) {
       const sql::Rows fits = TRY(session.Query(
-          fmt::format("SELECT bool_and(TRY_CAST(v AS BIGINT)::VARCHAR = v), bool_and(TRY_CAST(v AS "
-                      "DATE)::VARCHAR = v) FROM (VALUES {}) t(v)",
+          fmt::format("SELECT bool_and(coalesce(TRY_CAST(v AS BIGINT)::VARCHAR = v, false)), "
+                      "bool_and(coalesce(TRY_CAST(v AS DATE)::VARCHAR = v, false)) FROM (VALUES "
+                      "{}) t(v)",
                       rows)));
       if (fits.rows.at(0).at(0).text == "true") type = "BIGINT";
       if (fits.rows.at(0).at(1).text == "true") type = "DATE";

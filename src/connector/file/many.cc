@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/glob.h"
+#include "base/hex.h"
 #include "base/text.h"
 #include "data/schema.h"
 
@@ -18,21 +19,10 @@ constexpr std::string_view kPath = "_sluice_path";
 constexpr std::string_view kJson = "(FORMAT json";
 constexpr size_t kMostNameBytes = 230;  // of a path as DuckDB writes it, in one name
 
-std::string Decoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%' || i + 2 >= text.size()) {
-      decoded += text[i];
-      continue;
-    }
-    decoded += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-    i += 2;
-  }
-  return decoded;
-}
-
 // "_sluice_path=a%2Fb" -> "a/b".
-std::string ValueOf(const std::string& part) { return Decoded(part.substr(part.find('=') + 1)); }
+std::string ValueOf(const std::string& part) {
+  return DecodePercent(part.substr(part.find('=') + 1));
+}
 
 }  // namespace
 

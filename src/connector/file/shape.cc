@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "connector/file/hive.h"
+#include "connector/file/path_values.h"
 #include "format/avro_decoder.h"
 #include "format/parquet.h"
 #include "format/path_list.h"
@@ -331,23 +332,33 @@ Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedF
   return "(" + from + ")";
 }
 
-Result<std::shared_ptr<sql::Scan>> FromAvro(Files& files, const std::vector<ListedFile>& listed,
+Result<std::shared_ptr<sql::Scan>> FromAvro(sql::Session& session, Files& files,
+                                            const std::vector<ListedFile>& listed,
                                             const Schema& schema) {
   auto by_name = std::make_shared<std::map<std::string, std::shared_ptr<const format::AvroFile>>>();
   format::AvroFiles parts;
+  Schema has;  // what any of them has itself: there its path counts no more
   for (const ListedFile& file : listed) {
     parts.push_back(TRY(format::OpenAvro(files, file.path, file.partition)));
-    const format::AvroFile& part = *parts.back();
-    const std::string difference = Difference(format::ColumnsOf(part.schema.root()), schema);
-    if (!difference.empty()) return DoesNotFit(file, difference, schema);
-    TRY(format::FitAvro(part, schema));
     by_name->emplace(file.partition, parts.back());
+    const Schema columns = format::ColumnsOf(parts.back()->schema.root());
+    has.insert(has.end(), columns.begin(), columns.end());
+  }
+  const auto said = TRY(ReadPathValues(session, listed, schema, has, NativeOf));
+  const Schema own = WithoutPathValues(schema, *said);
+  for (size_t i = 0; i < listed.size(); ++i) {
+    const std::string difference = Difference(format::ColumnsOf(parts[i]->schema.root()), own);
+    if (!difference.empty()) return DoesNotFit(listed[i], difference, own);
+    TRY(format::FitAvro(*parts[i], own));
   }
   auto scan = std::make_shared<sql::Scan>();
   scan->schema = schema;
   scan->physical = NativeOf;
-  scan->decoder = [by_name, schema](const std::vector<uint64_t>& projected) {
-    return format::MakeAvroDecoder(by_name, schema, projected);
+  scan->decoder = [by_name, own, said](const std::vector<uint64_t>& projected) {
+    const auto make = [&](const std::vector<uint64_t>& columns) {
+      return format::MakeAvroDecoder(by_name, own, columns);
+    };
+    return MakePathDecoder(said, projected, make, OwnDecoder::kLacksThem);
   };
   scan->feed = format::MakeAvroFeed(files, std::move(parts));
   return scan;

@@ -54,8 +54,9 @@ Result<std::string> FromCsv(sql::Session& session, Files& files,
 Result<std::string> FromParquet(sql::Session& session, const std::vector<ListedFile>& listed,
                                 const Schema& schema, WithFile with_file);
 
-// A scan of files whose fields `schema` holds.
-Result<std::shared_ptr<sql::Scan>> FromAvro(Files& files, const std::vector<ListedFile>& listed,
+// A scan of files whose fields `schema` holds; what their paths say they need not have.
+Result<std::shared_ptr<sql::Scan>> FromAvro(sql::Session& session, Files& files,
+                                            const std::vector<ListedFile>& listed,
                                             const Schema& schema);
 
 }  // namespace sluice

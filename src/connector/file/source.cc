@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <map>
 
 #include "base/text.h"
+#include "connector/file/counted_files.h"
 #include "connector/file/hive.h"
 #include "connector/file/listing.h"
 #include "connector/file/ndjson_feed.h"
+#include "connector/file/path_values.h"
 #include "connector/file/shape.h"
 #include "format/json_records.h"
 #include "format/ndjson.h"
@@ -74,7 +77,7 @@ bool KnowsTypes(FileFormat format) {
 class FileSource final : public Source {
  public:
   FileSource(ExtractRequest request, Files& files, std::unique_ptr<Origin> origin)
-      : request_(std::move(request)), files_(files), origin_(std::move(origin)) {}
+      : request_(std::move(request)), files_(files), counted_(files), origin_(std::move(origin)) {}
 
   Result<SourceShape> Describe(sql::Session& session, std::stop_token stop) override {
     Status listed = List(stop);
@@ -108,6 +111,7 @@ class FileSource final : public Source {
     const Limits bounded = WithinRoom(limits);
     Limits left = bounded;
     next_.clear();
+    if (known_ == 0) known_ = done_ + LeftAfter(from);
     for (size_t i = 0; i < listed_.size(); ++i) {
       if (stop.stop_requested()) return CancelledError();
       const uint64_t begin = TRY(Begin(listed_[i], from));
@@ -166,11 +170,12 @@ class FileSource final : public Source {
     for (const Cut& cut : range.cuts) files.push_back(TRY(FileOf(cut.partition)));
     TRY(origin_->Fetch(files, Origin::Extent::kWhole, stop));
     origin_->Expect(next_);
+    TRY(BeginCount(range, files));
     Opened opened;
     if (format_ == FileFormat::kAvro) {
-      opened.scan = TRY(FromAvro(files_, files, schema));
+      opened.scan = TRY(FromAvro(session, counted_, files, schema));
     } else if (ByOurs(format_)) {
-      opened.scan = TRY(ScanOf(range, files, schema));
+      opened.scan = TRY(ScanOf(range, files, schema, session));
     } else if (format_ == FileFormat::kParquet) {
       opened.from = TRY(Named(files, FromParquet(session, files, schema, Naming())));
       std::vector<std::string> paths;
@@ -216,7 +221,15 @@ class FileSource final : public Source {
     return Ok();
   }
 
+  SourceProgress ReadSoFar(double share) const override {
+    const double scanned = std::clamp(share, 0.0, 1.0) * static_cast<double>(by_duckdb_);
+    const uint64_t now =
+        std::min<uint64_t>(range_, counted_.bytes() + static_cast<uint64_t>(scanned));
+    return {.read = done_ + now, .known = std::max<uint64_t>(known_, done_ + now)};
+  }
+
   Status Release(const Range& range) override {
+    done_ += range_.exchange(0);
     for (const Cut& cut : range.cuts) {
       if (cut.to == kEnd) origin_->Drop(cut.partition);
     }
@@ -253,7 +266,7 @@ class FileSource final : public Source {
       columns_ = *request_.pinned;
       inferred_ = true;
     } else {
-      const Schema said = ByOurs(format_) ? Schema() : TRY(HiveColumns(session, listed_));
+      const Schema said = TRY(HiveColumns(session, listed_));
       std::vector<ListedFile> sample = listed_;
       sample.resize(std::min(sample.size(), kSampledFiles));
       TRY(origin_->Fetch(sample, SampleOf(sample), stop));
@@ -308,6 +321,32 @@ class FileSource final : public Source {
         "'{}' changed after its first {} bytes were loaded; put the old file back, or load it anew "
         "with --again",
         file.partition, position.to));
+  }
+
+  // By name alone: who they are is asked when it is their turn.
+  uint64_t LeftAfter(const Position& from) const {
+    uint64_t bytes = 0;
+    for (const ListedFile& file : listed_) {
+      const auto found = from.find(file.partition);
+      const Result<uint64_t> at = found == from.end()
+                                      ? Result<uint64_t>(uint64_t{0})
+                                      : ByteOf(ReadPosition(found->second).to, file.size);
+      bytes += file.size - (at.ok() ? *at : 0);
+    }
+    return bytes;
+  }
+
+  // Our decoders say what they have read; of what DuckDB reads it knows a share.
+  Status BeginCount(const Range& range, const std::vector<ListedFile>& files) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < files.size(); ++i) {
+      bytes += TRY(ByteOf(range.cuts[i].to, files[i].size)) -
+               TRY(ByteOf(range.cuts[i].from, files[i].size));
+    }
+    counted_.Reset();
+    by_duckdb_ = ByOurs(format_) ? 0 : bytes;
+    range_ = bytes;
+    return Ok();
   }
 
   // The files from the i-th on that are not done, as many as one range more may hold.
@@ -388,7 +427,8 @@ class FileSource final : public Source {
 
   Result<std::shared_ptr<sql::Scan>> ScanOf(const Range& range,
                                             const std::vector<ListedFile>& files,
-                                            const Schema& schema) {
+                                            const Schema& schema, sql::Session& session) {
+    const auto said = TRY(ReadPathValues(session, files, schema, {}, PhysicalOf));
     std::vector<FilePart> parts;
     for (size_t i = 0; i < files.size(); ++i) {
       const uint64_t size = TRY(files_.Facts(files[i].path)).size;
@@ -400,12 +440,15 @@ class FileSource final : public Source {
     }
     auto scan = std::make_shared<sql::Scan>();
     scan->schema = schema;
-    scan->decoder = [schema](std::vector<uint64_t> projected) {
-      return format::MakeNdjsonDecoder(schema, projected);
+    scan->decoder = [schema, said](const std::vector<uint64_t>& projected) {
+      const auto make = [&](const std::vector<uint64_t>& own) {
+        return format::MakeNdjsonDecoder(schema, own);
+      };
+      return MakePathDecoder(said, projected, make, OwnDecoder::kKnowsThem);
     };
     scan->feed = MakeNdjsonFeed(
         [this](const FilePart& part) -> Result<std::unique_ptr<File>> {
-          auto file = TRY(format::OpenUnpacked(files_, part.path, part.partition));
+          auto file = TRY(format::OpenUnpacked(counted_, part.path, part.partition));
           if (format_ == FileFormat::kNdjson) return file;
           return format::MakeJsonRecords(std::move(file), request_.config.records.text,
                                          part.partition);
@@ -453,7 +496,8 @@ class FileSource final : public Source {
         TRY(format::CheckPacked(files_, file.path, file.partition, stop));
         continue;
       }
-      pipes.push_back(TRY(format::UnpackPipe::Start(files_, file.path, file.partition)));
+      pipes.push_back(TRY(format::UnpackPipe::Start(counted_, file.path, file.partition)));
+      by_duckdb_ -= file.size;
       file.path = pipes.back()->path();
     }
     return pipes;
@@ -518,6 +562,7 @@ class FileSource final : public Source {
 
   const ExtractRequest request_;
   Files& files_;
+  CountedFiles counted_;  // what the decoders read
   const std::unique_ptr<Origin> origin_;
   bool is_listed_ = false;
   std::vector<ListedFile> listed_;
@@ -526,6 +571,9 @@ class FileSource final : public Source {
   Schema columns_;
   bool inferred_ = false;
   int opened_count_ = 0;
+  // In bytes: of all that is read, of ranges that are done, of the one that is open and what of it
+  // DuckDB reads by itself.
+  std::atomic<uint64_t> known_{0}, done_{0}, range_{0}, by_duckdb_{0};
 };
 
 }  // namespace

@@ -294,6 +294,41 @@ TEST_F(FileSourceTest, SaysWhatIsWrongWithPathAndFormat) {
       MakeFileSource(interval, *probe_.files, LocalOrigin(*probe_.files, probe_.folder)).ok());
 }
 
+// Two files, one of them in two ranges.
+TEST_F(FileSourceTest, SaysHowManyBytesOfAllAreRead) {
+  probe_.Write("a.ndjson", "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n");
+  probe_.Write("b.ndjson", "{\"id\":4}\n");
+  auto source = Make("*.ndjson", {{"id", "int"}});
+  EXPECT_EQ(source->ReadSoFar(1).known, 0u);
+  Position at;
+  std::vector<uint64_t> read;
+  while (const auto range = *source->Freeze(at, {.rows = 2}, {})) {
+    ASSERT_TRUE(probe_.Read(*source, *range).ok());
+    EXPECT_EQ(source->ReadSoFar(-1).known, 36u);
+    read.push_back(source->ReadSoFar(-1).read);
+    at = source->After(at, *range);
+    ASSERT_TRUE(source->Release(*range).ok());
+    EXPECT_EQ(source->ReadSoFar(-1).read, read.back());
+  }
+  EXPECT_THAT(read, ElementsAre(18u, 36u));
+  // A run that goes on knows what is left.
+  auto rest = Make("*.ndjson", {{"id", "int"}});
+  const Range first = **source->Freeze({}, {.rows = 2}, {});
+  ASSERT_TRUE(rest->Freeze(source->After({}, first), {}, {}).ok());
+  EXPECT_EQ(rest->ReadSoFar(0).known, 18u);
+}
+
+TEST_F(FileSourceTest, OfWhatDuckdbReadsAShareIsKnown) {
+  probe_.Write("a.csv", "id\n1\n2\n");
+  auto source = Make("a.csv", {{"id", "int"}});
+  const Range range = **source->Freeze({}, {}, {});
+  ASSERT_TRUE(source->Open(range, *probe_.session, {}).ok());
+  EXPECT_EQ(source->ReadSoFar(-1).read, 0u);
+  EXPECT_EQ(source->ReadSoFar(0.5).read, 3u);
+  ASSERT_TRUE(source->Release(range).ok());
+  EXPECT_EQ(source->ReadSoFar(-1).read, 7u);
+}
+
 TEST_F(FileSourceTest, NamesThatLookLikeGlobsAreRead) {
   probe_.Write("r[1] 'q'.csv", "x\n1\n");
   EXPECT_THAT(RowsOf(All(*Make("r[1] 'q'.csv"))), ElementsAre(Row{"1"}));

@@ -79,6 +79,7 @@ bool TestServer::Run() {
                                        "--datadir=" + folder_ + "/data",
                                        "--socket=" + folder_ + "/s",
                                        "--pid-file=" + folder_ + "/pid",
+                                       "--tmpdir=" + folder_ + "/data",  // emptied at the start
                                        "--init-file=" + folder_ + "/init.sql",
                                        "--bind-address=127.0.0.1",
                                        fmt::format("--port={}", port_),

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <pugixml.hpp>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace sluice::s3 {
@@ -26,25 +28,9 @@ Result<pugi::xml_node> Root(const pugi::xml_document& document, const char* name
                   EscapeControl(document.document_element().name()), name));
 }
 
-int HexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-std::string Decoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? HexOf(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexOf(text[i + 2]) : -1;
-    if (low >= 0) {
-      decoded += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      decoded += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
+std::string Decoded(std::string text) {
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return DecodePercent(text);
 }
 
 // A server may not know of encoding, and then says nothing of it.
