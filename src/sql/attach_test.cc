@@ -73,6 +73,7 @@ class AttachTest : public ::testing::Test {
     if (child != 0) return child;
     setenv("SLUICE_TEST_FILE", path.c_str(), 1);
     unsetenv("GTEST_TOTAL_SHARDS");  // it is nobody's share
+    unsetenv("GTEST_SHARD_INDEX");
     const int nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, 1);
     const std::string filter = "--gtest_filter=AttachTest.DISABLED_" + test;
