@@ -92,12 +92,16 @@ Result<bool> HasRows(Files& files, const ListedFile& file) {
   return first != std::string::npos && head.find_first_not_of("\r\n", first) != std::string::npos;
 }
 
+// Objects of many or rare fields are maps to DuckDB. A record is none, however wide or sparse.
+enum class Maps : uint8_t { kInferred, kNone };
+
 // FROM over the records, for their types: the elements of the list at `records` as columns.
-std::string RecordsOf(const std::string& paths, bool lines, const std::string& records) {
+std::string RecordsOf(const std::string& paths, bool lines, const std::string& records, Maps maps) {
   const std::string read = fmt::format(
       "read_json({}, format='{}', ignore_errors={}, union_by_name=true, dateformat='iso', "
-      "maximum_object_size={})",
-      paths, lines ? "newline_delimited" : "auto", lines, lines ? 16 << 20 : 256 << 20);
+      "maximum_object_size={}{})",
+      paths, lines ? "newline_delimited" : "auto", lines, lines ? 16 << 20 : 256 << 20,
+      maps == Maps::kNone ? ", map_inference_threshold=-1, field_appearance_threshold=0" : "");
   if (records.empty()) return "SELECT * FROM " + read;
   std::string path;
   for (const std::string& part : Split(records, '.'))
@@ -114,8 +118,14 @@ Result<Schema> InferJson(sql::Session& session, const std::vector<ListedFile>& l
   }
   if (paths.empty()) return Schema{};
   // Its rows are never used, for it hides bad lines; its idea of the types is.
-  Result<Schema> schema =
-      session.Describe(RecordsOf(format::PathList(paths), format == FileFormat::kNdjson, records));
+  const auto describe = [&](Maps maps) {
+    return session.Describe(
+        RecordsOf(format::PathList(paths), format == FileFormat::kNdjson, records, maps));
+  };
+  Result<Schema> schema = describe(Maps::kInferred);
+  // The elements of a list are not taken apart where they are maps: an error.
+  if (!schema.ok() || (schema->size() == 1 && StartsWith(schema->at(0).type, "MAP(")))
+    schema = describe(Maps::kNone);
   if (!schema.ok() && schema.error().kind != ErrorKind::kCancelled) {
     return RejectedError(fmt::format(
         "inferring the columns of '{}': {}; declare them in `columns:`", listed[0].partition,
