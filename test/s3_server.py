@@ -21,6 +21,7 @@ from rig import Failed, expect
 from servers import free_port
 
 KEY, SECRET = "sluice-of-the-test", "s3-secret-of-the-test"
+DOMAIN = "s3.test"  # BUCKET.s3.test is the bucket's host
 READY_SECONDS = 30
 
 
@@ -45,7 +46,7 @@ class S3:
 
     def start(self):
         environment = {**os.environ, "MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off",
-                       "MINIO_UPDATE": "off"}
+                       "MINIO_UPDATE": "off", "MINIO_DOMAIN": DOMAIN}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([minio_program(), "server", "--quiet", "--address", f"127.0.0.1:{self.port}",
                                              str(self.folder / "data")], env=environment, stdin=subprocess.DEVNULL, stdout=log,
@@ -80,7 +81,7 @@ class S3:
             time.sleep(0.05)  # it answers before it is ready
         return name
 
-    def send(self, method, bucket, key="", query=(), body=b"", headers=None, secret=SECRET):
+    def send(self, method, bucket, key="", query=(), body=b"", headers=None, secret=SECRET, service="s3"):
         """Status, headers and body of one signed request."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         path = "/" + bucket + ("/" + urllib.parse.quote(key, safe="/-_.~") if key else "")
@@ -89,10 +90,10 @@ class S3:
         lines = "".join(f"{name}:{value}\n" for name, value in sorted(signed.items()))
         names = ";".join(sorted(signed))
         canonical = f"{method}\n{path}\n{asked}\n{lines}\n{names}\n{signed['x-amz-content-sha256']}"
-        scope = f"{now[:8]}/us-east-1/s3/aws4_request"
+        scope = f"{now[:8]}/us-east-1/{service}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         mac = ("AWS4" + secret).encode()
-        for part in (now[:8], "us-east-1", "s3", "aws4_request", to_sign):
+        for part in (now[:8], "us-east-1", service, "aws4_request", to_sign):
             mac = hmac.new(mac, part.encode(), hashlib.sha256).digest()
         signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={mac.hex()}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -102,6 +103,14 @@ class S3:
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
+
+    def assume_role(self):
+        """Id, secret and token of a login that ends after an hour."""
+        body = b"Action=AssumeRole&DurationSeconds=3600&Version=2011-06-15"
+        status, _, answer = self.send("POST", "", body=body, headers={"content-type": "application/x-www-form-urlencoded"}, service="sts")
+        expect(status == 200, f"AssumeRole: {status} {answer}")
+        found = {one.tag.split("}")[1]: one.text for one in ElementTree.fromstring(answer).iter()}
+        return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
     def put(self, bucket, key, body):
         status, _, answer = self.send("PUT", bucket, key, body=body if isinstance(body, bytes) else body.encode())

@@ -19,6 +19,16 @@ using relation::Ref;
 
 namespace {
 
+// What went wrong in a load names its step and where that is written.
+template <class T>
+Result<T> Loading(const PlannedLoad& load, Result<T> landed) {
+  if (landed.ok()) return landed;
+  return std::move(landed)
+      .error()
+      .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target))
+      .At(load.load.mark);
+}
+
 std::string Replace(std::string text, std::string_view place, std::string_view with) {
   for (size_t at = text.find(place); at != std::string::npos;
        at = text.find(place, at + with.size())) {
@@ -430,8 +440,7 @@ Result<Landed> Mover::Write(const PlannedLoad& load, Landing& landing, size_t in
   const relation::Text text = TRY(relation::Render(
       load.rows, Options(landing.session()),
       NeedsHidden(load.load) ? relation::Hidden::kKeep : relation::Hidden::kLeaveOut));
-  return landing.Write(index, text.sql, ToSql(text.bound), stop_)
-      .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target));
+  return Loading(load, landing.Write(index, text.sql, ToSql(text.bound), stop_));
 }
 
 // The blocks of the load's one extract as they are; nullopt: there are none to hand on.
@@ -440,9 +449,8 @@ Result<std::optional<Landed>> Mover::Relay(const PlannedLoad& load, Landing& lan
   if (load.relay.empty() || inputs_.at(load.input).range.cuts.empty())
     return std::optional<Landed>();
   TRY(OpenInput(load.input, landing.session()));
-  return std::optional<Landed>(
-      TRY(landing.Relay(index, *readings_.at(load.input)->opened.scan, load.relay, stop_)
-              .While(fmt::format("loading step '{}' into {}", load.load.step, load.load.target))));
+  return std::optional<Landed>(TRY(Loading(
+      load, landing.Relay(index, *readings_.at(load.input)->opened.scan, load.relay, stop_))));
 }
 
 Result<Moved> Mover::Move(const std::map<std::string, Input>& inputs,

@@ -53,7 +53,13 @@ Status Driver::OpenEnds(std::stop_token stop) {
       placed.specs.push_back(flow_.loads[i].load);
     }
     placed.sink = TRY(planned.connector->sink(planned.connection, placed.specs, context));
-    TRY(placed.sink->Prepare(placed.specs, stop).While(fmt::format("preparing {}", planned.name)));
+    Status prepared = placed.sink->Prepare(placed.specs, stop);
+    if (!prepared.ok()) {
+      return std::move(prepared)
+          .error()
+          .While(fmt::format("preparing {}", planned.name))
+          .At(placed.specs.front().mark);
+    }
     sinks_.push_back(std::move(placed));
   }
   if (!flow_.keyed_step.empty()) {

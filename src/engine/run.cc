@@ -370,7 +370,8 @@ class Runner {
       return world_.ledger.NoteSettled(record, action.sink.name);
     });
     durations_[action.step] = std::chrono::duration_cast<Micros>(world_.clock.Steady() - began);
-    return std::move(done).While(fmt::format("step '{}'", action.step));
+    if (done.ok()) return Ok();
+    return std::move(done).error().While(fmt::format("step '{}'", action.step)).At(action.mark);
   }
 
   // Actions of one run share the sinks they write to.

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""What befalls a database server while rows are on their way into it: it falls over, ends a connection, has no room left,
-is restored from a backup, loses or changes the table. Nothing is lost or repeated, and nothing a row did not do is
-blamed on one.
+"""What befalls a server while rows are on their way into it: it falls over, ends a connection, has no room left, loses or
+changes the table. Nothing is lost or repeated, and nothing a row did not do is blamed on one.
 
     test/crash/server_faults_test.py [restarts] [--keep]      N=50 SEED=7 by the environment; without N 4 of each
 """
+import contextlib
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import rig  # noqa: E402
 from rig import expect, expect_equal, expect_in  # noqa: E402
+import s3_server  # noqa: E402
 import servers  # noqa: E402
 
 os.environ["RIG_PG_PASSWORD"] = servers.PASSWORD
+os.environ["RIG_S3_SECRET"] = s3_server.SECRET
 TIMES = min(int(os.environ.get("N") or 4), 50)
 SEED = int(os.environ.get("SEED") or time.time_ns() // 1_000_000 % 1_000_000)
 ROWS = 20_000
@@ -137,8 +140,9 @@ def test_mysql_connections_killed(project):
     hit_in_mid_load(project, "mysql", "mode: upsert, key: id", kill_connections)
 
 
-def test_disk_full(project):
-    """The disk of the table is full: the run fails and says so, no row is blamed; with room it goes on."""
+@contextlib.contextmanager
+def small_disk(owner=None):
+    """A folder on a disk of 3 MB."""
     small = Path(tempfile.mkdtemp(prefix="sluice_small_"))
     mounted = os.getuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)],
                                                   capture_output=True, check=False).returncode == 0
@@ -146,64 +150,93 @@ def test_disk_full(project):
         small.rmdir()
         raise rig.Skipped("a small disk needs root and mount")
     try:
-        shutil.chown(small, "postgres")
-        os.chmod(small, 0o700)
-        database = project_on(project, "postgres")
-        postgres = server("postgres")
-        postgres.query(database, f"CREATE TABLESPACE small LOCATION '{small}'",
-                       "CREATE TABLE orders (id bigint, name text, _sluice_epoch bigint) TABLESPACE small")
-        load(project, "mode: append", more="", step=", on_row_error: reject")
-        write_rows(project, "1", range(100_000))
-        done = run(project, code=1)
-        expect_in("No space left on device", done.text)
-        expect_in("no dead letters", project.sluice("dead-letters", "list").text)
-        expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 0, "rows")
-        postgres.query(database, "ALTER TABLE orders SET TABLESPACE pg_default", "DROP TABLESPACE small")
-        run(project)
-        expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["100000"] * 2], "rows")
+        if owner is not None:
+            shutil.chown(small, owner)
+            os.chmod(small, 0o700)
+        yield small
     finally:
         subprocess.run(["umount", str(small)], check=False)
         small.rmdir()
 
 
-def refused_then_resynced(project, had, knows):
-    """The destination's last epoch is `had`, not `knows` as in the ledger: told, and no more after a resync."""
+def full_then_with_room(project, words, make_room, count, rows=100_000):
+    """The run fails and says so in `words`, no row is blamed and none is there; with room it goes on. `count`: rows and ids."""
+    load(project, "mode: append", more="", step=", on_row_error: reject")
+    write_rows(project, "1", range(rows))
     done = run(project, code=1)
-    expect_in(f"knows epoch {had} of", done.text)
-    expect_in(f"ledger knows epoch {knows}", done.text)
-    expect_in("sluice resync load", done.text)
-    done = project.sluice("resync", "load")
-    expect_equal(done.code, 0, f"exit code of resync:\n{done.text}")
+    expect_in(words, done.text)
+    expect_in("no dead letters", project.sluice("dead-letters", "list").text)
+    expect_equal(count(), (0, 0), "rows")
+    make_room()
     run(project)
+    expect_equal(count(), (rows, rows), "rows")
 
 
-def test_restored_from_a_backup(project):
-    """The destination is that of yesterday: refused with both numbers; resync goes on from what is there."""
-    database = project_on(project, "postgres")
-    postgres = server("postgres")
-    load(project, "mode: append", more="")
-    write_rows(project, "1", range(10))
-    run(project)
-    postgres.query("postgres", f"CREATE DATABASE backup_{database} TEMPLATE {database}")
-    write_rows(project, "2", range(10, 20))
-    run(project)
-    epoch = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
-    postgres.query("postgres", f"DROP DATABASE {database}", f"ALTER DATABASE backup_{database} RENAME TO {database}")
-    before = postgres.number(database, "SELECT max(epoch) FROM _sluice_epochs")
-    expect_equal(postgres.number(database, "SELECT count(*) FROM orders"), 10, "rows")
-    refused_then_resynced(project, before, epoch)
-    expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["20", "20"]], "rows")
+def counts_on(kind, database):
+    return lambda: tuple(map(int, server(kind).query(database, "SELECT count(*), count(DISTINCT id) FROM orders")[0]))
 
 
-def test_records_dropped_and_resynced(project):
-    database = project_on(project, "postgres")
-    postgres = server("postgres")
-    load(project, "mode: upsert, key: id", more="")
-    write_rows(project, "1", range(10))
-    run(project)
-    postgres.query(database, "DROP TABLE _sluice_epochs")
-    refused_then_resynced(project, 0, 1)
-    expect_equal(postgres.query(database, "SELECT count(*), count(DISTINCT id) FROM orders"), [["10", "10"]], "rows")
+def test_disk_full_of_postgres(project):
+    server("postgres")
+    with small_disk("postgres") as small:
+        database = project_on(project, "postgres")
+        server("postgres").query(database, f"CREATE TABLESPACE small LOCATION '{small}'",
+                                 "CREATE TABLE orders (id bigint, name text, _sluice_epoch bigint) TABLESPACE small")
+        full_then_with_room(project, "No space left on device", lambda: server("postgres").query(
+            database, "ALTER TABLE orders SET TABLESPACE pg_default", "DROP TABLESPACE small"), counts_on("postgres", database))
+
+
+# MariaDB 10.11 falls over itself where a table's disk is full (a failed assertion of its own): a restart, as above.
+
+
+def test_disk_full_of_sqlite(project):
+    with small_disk() as small:
+        def count():
+            connection = sqlite3.connect(small / "shop.db")
+            try:
+                there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'orders'").fetchall()
+                return connection.execute("SELECT count(*), count(DISTINCT id) FROM orders").fetchone() if there else (0, 0)
+            finally:
+                connection.close()
+        project.create(f"  db: {{ type: sqlite, path: {small}/shop.db }}\n")
+        full_then_with_room(project, "database or disk is full", lambda: subprocess.run(
+            ["mount", "-o", "remount,size=100m", str(small)], check=True), count, rows=300_000)
+
+
+def test_disk_full_of_s3(project):
+    if s3_server.minio_program() is None:
+        raise rig.Skipped("no S3 server; scripts/setup s3 builds MinIO (needs Go)")
+    with small_disk() as small:
+        subprocess.run(["mount", "-o", "remount,size=80m", str(small)], check=True)
+        lake = s3_server.S3(small)
+        try:
+            bucket = lake.bucket()
+            fillers = 0
+            while lake.send("PUT", bucket, f"filler/{fillers}", body=os.urandom(1 << 20))[0] == 200:
+                fillers += 1
+            expect(fillers > 0, "there was no room from the start")
+            project.create(lake.connection("db", bucket))
+            write_rows(project, "1", range(400_000))
+            project.pipeline("load", """
+steps:
+  rows: { extract: { from: file, path: "in/*.ndjson", columns: { id: bigint, name: varchar } } }
+  out:  { load: { into: db, path: out/, format: ndjson, mode: append } }
+""")
+            done = run(project, code=1)
+            expect_in("XMinioStorageFull", done.text)
+            expect_in("no dead letters", project.sluice("dead-letters", "list").text)
+            expect_equal(lake.keys(bucket, "out/"), [], "objects")
+            subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
+            for i in range(fillers):
+                lake.remove(bucket, f"filler/{i}")
+            for _ in range(100):
+                if lake.send("PUT", bucket, "probe")[0] == 200:
+                    break
+                time.sleep(0.1)  # until the server has seen the room
+            run(project)
+            expect_equal(sum(lake.get(bucket, key).count(b"\n") for key in lake.keys(bucket, "out/")), 400_000, "rows")
+        finally:
+            lake.stop()
 
 
 WAITS = """

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -455,6 +456,98 @@ def test_wrong_credentials_and_names(project):
             expect(s3_server.SECRET.encode() not in content and b"canary" not in content, f"a secret is in {path}")
     text = project.sluice("connections", "test").text
     expect_in(f"s3://{bucket}", text)
+
+
+def there_and_back(project, bucket, call):
+    """An object of several parts is written, found by its prefix and read again; `call` runs."""
+    SERVER.put(bucket, "in/0.csv", csv(range(1_000_000)))
+    to_lake(project, into="into: lake, path: out/, format: csv")
+    project.pipeline("back", f"""
+steps:
+  rows: {{ extract: {{ from: lake, path: "out/*.csv", {COLUMNS} }} }}
+  out:  {{ load: {{ into: warehouse, table: t, mode: overwrite }} }}
+""")
+    call("load")
+    call("back")
+    expect_equal(project.query("SELECT count(*), count(DISTINCT id) FROM t"), [["1000000"] * 2], "rows")
+    expect_equal(SERVER.uploads(bucket), 0, "uploads that are not finished")
+
+
+def test_a_login_for_an_hour(project):
+    """Key, secret and token of AssumeRole: what is signed with them is taken, and nothing without the token."""
+    bucket = SERVER.bucket()
+    key, secret, token = SERVER.assume_role()
+    words = f"  lake: {{ type: s3, endpoint: \"http://127.0.0.1:{SERVER.port}\", bucket: {bucket}, access_key: {key}, secret_key: env:RIG_HOUR%s }}\n"
+    project.create(words % ", session_token: env:RIG_TOKEN")
+    environment = {"RIG_HOUR": secret, "RIG_TOKEN": token}
+
+    def call(name):
+        done = project.sluice("run", name, env=environment)
+        expect_equal(done.code, 0, f"exit code of {name}\n{done.text}")
+
+    there_and_back(project, bucket, call)
+    wrong = project.sluice("run", "load", "--again", env={**environment, "RIG_TOKEN": token[:-8] + "canary00"})
+    expect_equal(wrong.code, 1, f"exit code with another token\n{wrong.text}")
+    project.create(words % "")
+    without = project.sluice("run", "load", "--again", env=environment)
+    expect_equal(without.code, 1, f"exit code without the token\n{without.text}")
+    for done in (wrong, without):
+        expect(secret not in done.text and token not in done.text and "canary00" not in done.text, f"a secret is in:\n{done.text}")
+    for path in project.folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            expect(secret.encode() not in content and token.encode() not in content, f"a secret is in {path}")
+
+
+def test_the_bucket_is_a_host(project):
+    """Virtual-host style: the bucket's name is part of the host's, in the request and in what is signed."""
+    bucket = SERVER.bucket()
+    host = f"{bucket}.{s3_server.DOMAIN}"
+    project.create(SERVER.connection("lake", bucket, more=", style: virtual").replace("http://127.0.0.1", f"http://{s3_server.DOMAIN}"))
+    hosts = project.write("hosts", f"127.0.0.1 localhost {host}\n")
+    # A process whose /etc/hosts is that file: nobody else sees it.
+    before = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+    if subprocess.run([*before, "true"], capture_output=True, check=False).returncode != 0:
+        raise rig.Skipped("an /etc/hosts of its own needs root and unshare")
+
+    def call(name):
+        done = project.sluice("run", name, before=before)
+        expect_equal(done.code, 0, f"exit code of {name}\n{done.text}")
+
+    there_and_back(project, bucket, call)
+    project.write("sluice.yml", (project.folder / "sluice.yml").read_text().replace("style: virtual", "style: path"))
+    expect(project.sluice("run", "load", "--again", before=before).code != 0, "the path's host is known, too: nothing is proven")
+
+
+def test_restored_from_a_backup(project):
+    """The bucket is that of yesterday: refused with both numbers; resync goes on from what is there."""
+    bucket = project_on(project)
+    for part in range(2):
+        SERVER.put(bucket, f"in/{part}.csv", csv(range(part * 10, part * 10 + 10)))
+        to_lake(project)
+        if part == 1:
+            before = set(SERVER.keys(bucket, "out/", hidden=True))
+        run(project, "load")
+    for key in set(SERVER.keys(bucket, "out/", hidden=True)) - before:
+        SERVER.remove(bucket, key)
+    expect_equal(seen(bucket, "out/"), list(range(10)), "rows of the backup")
+    done = run(project, "load", code=1)
+    expect_in("knows epoch 1 of", done.text)
+    expect_in("ledger knows epoch 2", done.text)
+    expect_in("sluice resync load", done.text)
+    expect_equal(project.sluice("resync", "load").code, 0, "exit code of resync")
+    run(project, "load")
+    expect_equal(seen(bucket, "out/"), list(range(20)), "rows")
+
+
+def test_more_objects_than_a_page(project):
+    bucket = project_on(project)
+    for i in range(1010):
+        SERVER.put(bucket, f"in/{i:05}.csv", f"id,v\n{i},v\n")
+    to_lake(project)
+    run(project, "load")
+    expect_equal(seen(bucket, "out/"), list(range(1010)), "rows")
+    leaves_nothing(project)
 
 
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]

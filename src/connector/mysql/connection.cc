@@ -32,6 +32,7 @@ using tables::Value;
 constexpr size_t kPipeBytes = 8 << 20;
 constexpr int kBinary = 63;  // the character set of what is no text
 constexpr int kUnknownType = 242;
+constexpr unsigned kQueryTimeout = 3024;  // MySQL's own ER_STATEMENT_TIMEOUT
 
 // A write to a socket that is closed raises SIGPIPE: here it is an error like others.
 class QuietPipe {
@@ -415,6 +416,7 @@ class MysqlConnection final : public Connection {
             stop));
     TRY(Run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", stop));
     if (settings.statement_timeout.count() == 0) return Ok();
+    limit_ = settings.statement_timeout;
     const double limit = static_cast<double>(settings.statement_timeout.count()) / 1e6;
     TRY(Run(mariadb_ ? fmt::format("SET SESSION max_statement_time = {:.3f}", limit)
                      : fmt::format("SET SESSION max_execution_time = {:.0f}", limit * 1000),
@@ -466,6 +468,8 @@ class MysqlConnection final : public Connection {
           "; rows are sent with LOAD DATA LOCAL: let the server take it (SET GLOBAL local_infile = "
           "1)";
     }
+    if ((code_ == ER_STATEMENT_TIMEOUT || code_ == kQueryTimeout) && limit_.count() > 0)
+      error.message += "; the connection's statement_timeout is " + FormatDuration(limit_);
     return error;
   }
 
@@ -517,6 +521,7 @@ class MysqlConnection final : public Connection {
   Pipe* pipe_ = nullptr;     // of the Fill that is under way
   int64_t process_ = 0;
   unsigned code_ = 0;
+  std::chrono::microseconds limit_{0};  // of a statement; 0: none
   bool mariadb_ = false, lost_ = false, cancelled_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -75,17 +76,21 @@ Result<Hosts> HostsOf(const Settings& settings, const EgressPolicy& egress) {
 
 class PqConnection final : public Connection {
  public:
-  explicit PqConnection(const Settings& settings) : shown_(settings.Shown()) {}
+  explicit PqConnection(const Settings& settings)
+      : shown_(settings.Shown()), limit_(settings.statement_timeout) {}
 
   Status Open(const Settings& settings, const Secret& password, const EgressPolicy& egress,
               const std::stop_token& stop) {
     TRY(NeedLibrary("libpq"));
     const Hosts hosts = TRY(HostsOf(settings, egress).While("connecting to " + shown_));
-    const std::string secret(password.Open());
+    std::string secret(password.Open());
+    // An empty one is none to libpq, which would take this one.
+    if (secret.empty() && std::getenv("PGPASSWORD") != nullptr) secret = " ";
     const std::string tls = settings.tls == "off"      ? "disable"
                             : settings.tls == "verify" ? "verify-full"
                                                        : settings.tls;
-    // What is not named here libpq would take from the environment or from files of its own.
+    // What is not named here libpq would take from the environment or from files of its own; what
+    // has no harmless value to name, the program has taken out of its environment (main/cli.cc).
     std::vector<std::pair<const char*, const char*>> words{
         {"host", hosts.names.c_str()},
         {"port", hosts.ports.c_str()},
@@ -377,6 +382,8 @@ class PqConnection final : public Connection {
     if (!hint.empty()) message += " (" + hint + ")";
     const std::string context = Field(result, PG_DIAG_CONTEXT);
     if (StartsWith(context, "COPY ")) message += "; " + context.substr(0, context.find('\n'));
+    if (refusal_.state == "57014" && limit_.count() > 0)
+      message += "; the connection's statement_timeout is " + FormatDuration(limit_);
     Error error = RejectedError(EscapeControl(message));
     error.kind = KindOf(refusal_.state);
     return error;
@@ -457,6 +464,7 @@ class PqConnection final : public Connection {
   }
 
   const std::string shown_;
+  const std::chrono::microseconds limit_;  // of a statement; 0: none
   std::unique_ptr<PGconn, Freed> connection_;
   Refusal refusal_;
   uint64_t copied_ = 0;

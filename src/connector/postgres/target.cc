@@ -27,7 +27,18 @@ Error NoType(const Load& load, const Column& row) {
                                  row.name, row.type, QuoteIdentifier(row.name)));
 }
 
+// The server cuts a longer name and says so in a notice: two could become one.
+Status CheckName(const Load& load, std::string_view what, const std::string& name) {
+  constexpr size_t kNameBytes = 63;
+  if (name.size() <= kNameBytes) return Ok();
+  return ConfigError(load.mark,
+                     fmt::format("the {} '{}' has {} bytes, PostgreSQL's names have at most {}; "
+                                 "give it a shorter one",
+                                 what, name, name.size(), kNameBytes));
+}
+
 Result<std::string> ColumnText(const Load& load, const Column& column) {
+  TRY(CheckName(load, "column", column.name));
   const auto type = ColumnTypeFor(column.type);
   if (!type) return NoType(load, column);
   return QuoteIdentifier(column.name) + " " + *type;
@@ -116,6 +127,8 @@ Result<std::optional<Target>> FindTarget(Connection& connection, const TableName
 Result<std::vector<std::string>> PlanTarget(const std::optional<Target>& target,
                                             const TableName& name, const Load& load) {
   TRY(RefuseEpochColumn(load));
+  TRY(CheckName(load, "schema", name.schema));
+  TRY(CheckName(load, "table", name.name));
   if (!target) return CreateTexts(name, load);
   std::vector<std::string> statements;
   for (const Column& row : Visible(load.schema)) {
