@@ -41,14 +41,17 @@ std::vector<std::string> UntypedLiterals(const std::string& initial) {
   return literals;
 }
 
-Result<std::string> FindBelow(const ExtractRequest& request, const std::string& value,
-                              const AskBelow& ask) {
-  for (const int64_t shorter : kShorter) {
-    std::optional<std::string> below = TRY(ask(shorter));
-    if (below) return std::move(*below);
-  }
+Result<std::string> FindBelow(const ExtractRequest& request, const std::string& position,
+                              const std::string& value, const AskBelow& ask) {
   const IncrementalConfig& incremental = *request.config.incremental;
-  const bool first = incremental.initial && incremental.initial->text == value;
+  const bool first = position.empty();
+  for (const int64_t shorter : kShorter) {
+    auto below = ask(shorter);
+    if (!below.ok() && below.error().mark.line == 0 && first)
+      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
+    if (!below.ok()) return std::move(below).error();
+    if (*below) return std::move(**below);
+  }
   return RejectedError(
              fmt::format("{{{{ cursor }}}} must lie below '{0}', so that no row with it is lost, "
                          "and nothing sorts before it; {1}",
@@ -57,6 +60,10 @@ Result<std::string> FindBelow(const ExtractRequest& request, const std::string& 
                                : "leave {{ cursor }} out of the query: what is read is bounded "
                                  "without it too"))
       .At(first ? incremental.initial->mark : incremental.cursor.mark);
+}
+
+std::string FirstHintText(std::string_view literal) {
+  return fmt::format("{{{{ cursor }}}} is {} at first", literal);
 }
 
 Error NoHint(const ExtractRequest& request, const std::string& column, const std::string& type) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connector/extract.h"
@@ -33,15 +34,35 @@ std::string QueryWith(const ExtractRequest& request, std::string_view literal);
 // cursor is not known: as the text that it is, then as the number or time that it looks like.
 std::vector<std::string> UntypedLiterals(const std::string& initial);
 
-// `ask` has the database make a value below: a text without its last `shorter` characters, another
-// value less one. nullopt: it says that this does not sort before `value`; under some collations
-// the beginning of a text does not. kRejected where nothing is below.
+// `ask` has the database make a value below `value`, which is that of `position`: a text without
+// its last `shorter` characters, another value less one. nullopt: it says that this does not sort
+// before `value`; under some collations the beginning of a text does not. kRejected where nothing
+// is below.
 using AskBelow = std::function<Result<std::optional<std::string>>(int64_t shorter)>;
-Result<std::string> FindBelow(const ExtractRequest& request, const std::string& value,
-                              const AskBelow& ask);
+Result<std::string> FindBelow(const ExtractRequest& request, const std::string& position,
+                              const std::string& value, const AskBelow& ask);
+// How a source's description goes on, for people.
+std::string FirstHintText(std::string_view literal);
 Error NoHint(const ExtractRequest& request, const std::string& column, const std::string& type);
 
 // The UUID before it, written as it is; nullopt: it is the first.
 std::optional<std::string> UuidBefore(std::string uuid);
+
+// The query as the range is read that begins at one position: made for Freeze, and there for Open.
+class QueryOfRange {  // one thread
+ public:
+  Result<std::string> From(const std::string& position,
+                           const std::function<Result<std::string>()>& make) {
+    if (!text_.empty() && position == position_) return text_;
+    return Keep(position, TRY(make()));
+  }
+  const std::string& Keep(const std::string& position, std::string text) {
+    position_ = position;
+    return text_ = std::move(text);
+  }
+
+ private:
+  std::string position_, text_;
+};
 
 }  // namespace sluice

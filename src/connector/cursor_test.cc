@@ -32,11 +32,11 @@ TEST(CursorTest, TheLongestBeginningThatSortsBeforeIsTaken) {
     if (shorter < 3) return std::optional<std::string>();
     return std::optional<std::string>(std::to_string(shorter));
   };
-  EXPECT_EQ(*FindBelow(request, "abcdef", third), "3");
+  EXPECT_EQ(*FindBelow(request, "7", "abcdef", third), "3");
   const AskBelow none = [](int64_t) -> Result<std::optional<std::string>> {
     return std::optional<std::string>();
   };
-  const auto refused = FindBelow(request, "เก", none);
+  const auto refused = FindBelow(request, "", "เก", none);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(Format(refused.error()),
             "p.yml:3:4: {{ cursor }} must lie below 'เก', so that no row with it is lost, and "

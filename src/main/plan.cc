@@ -12,7 +12,9 @@ Result<int> ShowPlan(const Invocation& invocation) {
   auto session = TRY(ProjectSession::Open(invocation));
   PipelineFile file =
       TRY(ReadPipeline(session->files(), session->project(), invocation.Get("pipeline")));
-  Plan plan = TRY(session->MakePlanOf(file, TRY(session->Request(invocation))));
+  PlanRequest request = TRY(session->Request(invocation));
+  request.described = true;
+  const Plan plan = TRY(session->MakePlanOf(file, request));
   std::string text =
       invocation.Get("--output") == "json" ? DescribeJson(plan) + "\n" : Describe(plan);
   std::fputs(text.c_str(), stdout);

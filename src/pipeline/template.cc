@@ -118,10 +118,6 @@ std::string SqlOf(const Branch& branch) {
   return "{" + text + "}";
 }
 
-}  // namespace
-
-namespace {
-
 // Whether DuckDB would print the value as the very text it is given as.
 bool PrintsAsItself(const relation::Bound& value) {
   if (value.null) return false;

@@ -97,7 +97,8 @@ Status DecideRefusals(Planning& planning, Planned& step) {
 
 // A plan can be made where the destination cannot be asked.
 Status FindManner(const Planning& planning, Planned& step) {
-  if (!step.load || step.load->load.mode != Mode::kReplacePartition) return Ok();
+  if (!planning.request.described || !step.load || step.load->load.mode != Mode::kReplacePartition)
+    return Ok();
   const auto sink =
       TRY(step.sink->connector->sink(step.sink->connection, {step.load->load}, planning.context));
   auto manner = sink->Manner(step.load->load);

@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -102,16 +103,16 @@ class Spec {
  public:
   using Setter = std::function<Status(Config&, const Node&)>;
 
-  Spec(std::string name, std::string summary) {
-    facts_.name = std::move(name), facts_.summary = std::move(summary);
+  Spec(std::string_view name, std::string_view summary) {
+    facts_.name = name, facts_.summary = summary;
   }
 
-  Spec& Main(std::string field) { return facts_.main = std::move(field), *this; }
+  Spec& Main(std::string_view field) { return facts_.main = field, *this; }
 
-  Spec& Text(std::string Config::*member, std::string name, std::string help,
+  Spec& Text(std::string Config::*member, std::string_view name, std::string_view help,
              Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kText,
                 .need = need,
                 .shape = "text",
@@ -121,11 +122,11 @@ class Spec {
                  return Ok();
                });
   }
-  Spec& Choice(std::string Config::*member, std::string name, std::string help,
-               std::vector<std::string> choices, Need need = Need::kOptional) {
+  Spec& Choice(std::string Config::*member, std::string_view name, std::string_view help,
+               const std::vector<std::string>& choices, Need need = Need::kOptional) {
     return Add(
-        {.name = std::move(name),
-         .help = std::move(help),
+        {.name = std::string(name),
+         .help = std::string(help),
          .slot = Slot::kChoice,
          .need = need,
          .shape = "word",
@@ -136,10 +137,10 @@ class Spec {
           return Ok();
         });
   }
-  Spec& Expression(Written Config::*member, std::string name, std::string help,
+  Spec& Expression(Written Config::*member, std::string_view name, std::string_view help,
                    Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kColumn,
                 .need = need,
                 .shape = "SQL expression"},
@@ -148,10 +149,10 @@ class Spec {
                  return Ok();
                });
   }
-  Spec& TextSlot(Written Config::*member, std::string name, std::string help,
+  Spec& TextSlot(Written Config::*member, std::string_view name, std::string_view help,
                  Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kText,
                 .need = need,
                 .shape = "text"},
@@ -161,41 +162,42 @@ class Spec {
                });
   }
   // A password or a token: what the user writes stays a reference, and OpenSecret opens it.
-  Spec& SecretSlot(Written Config::*member, std::string name, std::string help,
+  Spec& SecretSlot(Written Config::*member, std::string_view name, std::string_view help,
                    Need need = Need::kOptional) {
-    TextSlot(member, std::move(name), std::move(help), need);
+    TextSlot(member, name, help, need);
     facts_.fields.back().secret = true;
     facts_.fields.back().shape = "secret:, env: or file:";
     return *this;
   }
-  Spec& List(std::vector<Written> Config::*member, std::string name, std::string help, Slot slot,
-             std::string shape, Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+  Spec& List(std::vector<Written> Config::*member, std::string_view name, std::string_view help,
+             Slot slot, std::string_view shape, Need need = Need::kOptional) {
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = slot,
                 .need = need,
-                .shape = std::move(shape)},
+                .shape = std::string(shape)},
                [member](Config& config, const Node& node, const std::string& field) -> Status {
                  config.*member = TRY(ReadWrittenList(node, field));
                  return Ok();
                });
   }
-  Spec& Names(std::vector<NamedWritten> Config::*member, std::string name, std::string help,
-              Slot slot, std::string shape, Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+  Spec& Names(std::vector<NamedWritten> Config::*member, std::string_view name,
+              std::string_view help, Slot slot, std::string_view shape,
+              Need need = Need::kOptional) {
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = slot,
                 .need = need,
-                .shape = std::move(shape)},
+                .shape = std::string(shape)},
                [member](Config& config, const Node& node, const std::string& field) -> Status {
                  config.*member = TRY(ReadNamed(node, field));
                  return Ok();
                });
   }
-  Spec& Integer(int64_t Config::*member, std::string name, std::string help,
+  Spec& Integer(int64_t Config::*member, std::string_view name, std::string_view help,
                 Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kNumber,
                 .need = need,
                 .shape = "whole number",
@@ -205,9 +207,9 @@ class Spec {
                  return Ok();
                });
   }
-  Spec& Flag(bool Config::*member, std::string name, std::string help) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+  Spec& Flag(bool Config::*member, std::string_view name, std::string_view help) {
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kFlag,
                 .shape = "on or off",
                 .standard = Config{}.*member ? "on" : "off"},
@@ -216,10 +218,10 @@ class Spec {
                  return Ok();
                });
   }
-  Spec& Duration(std::chrono::microseconds Config::*member, std::string name, std::string help,
-                 Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+  Spec& Duration(std::chrono::microseconds Config::*member, std::string_view name,
+                 std::string_view help, Need need = Need::kOptional) {
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kDuration,
                 .need = need,
                 .shape = "duration"},
@@ -229,13 +231,13 @@ class Spec {
                });
   }
   // A field that its owner takes apart by itself.
-  Spec& Whole(Node Config::*member, std::string name, std::string help, std::string shape,
-              Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+  Spec& Whole(Node Config::*member, std::string_view name, std::string_view help,
+              std::string_view shape, Need need = Need::kOptional) {
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = Slot::kNode,
                 .need = need,
-                .shape = std::move(shape)},
+                .shape = std::string(shape)},
                [member](Config& config, const Node& node, const std::string&) -> Status {
                  config.*member = node;
                  return Ok();
@@ -243,20 +245,21 @@ class Spec {
   }
   // A field with a reader of its own: optional numbers, nested specs, words with errors of their
   // own.
-  Spec& Read(std::string name, std::string help, Slot slot, std::string shape,
+  Spec& Read(std::string_view name, std::string_view help, Slot slot, std::string_view shape,
              std::function<Status(Config&, const Node&, const std::string& field)> read,
              Need need = Need::kOptional) {
-    return Add({.name = std::move(name),
-                .help = std::move(help),
+    return Add({.name = std::string(name),
+                .help = std::string(help),
                 .slot = slot,
                 .need = need,
-                .shape = std::move(shape)},
+                .shape = std::string(shape)},
                std::move(read));
   }
   // A reserved key: known to the language, refused for now by name.
-  Spec& Reserved(std::string name, std::string help, std::string comes_with) {
-    facts_.fields.push_back(
-        {.name = std::move(name), .help = std::move(help), .comes_with = std::move(comes_with)});
+  Spec& Reserved(std::string_view name, std::string_view help, std::string_view comes_with) {
+    facts_.fields.push_back({.name = std::string(name),
+                             .help = std::string(help),
+                             .comes_with = std::string(comes_with)});
     setters_.emplace_back();
     return *this;
   }

@@ -99,8 +99,7 @@ class DuckDatabase final : public Database {
     vessels_ = TRY(RegisterVessels(connection.get()));
     TRY(RegisterGiven(connection.get(), shared_.given));
     exchanges_ = MakeExchanges(TRY(ConnectTo(instance_.get())));
-    auto session = MakeSession(
-        {.connection = std::move(connection), .given = {}, .kept = {}, .keywords = {}}, shared_);
+    auto session = MakeSession({.connection = std::move(connection)}, shared_);
     TRY(session->Execute("SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS stage")
             .While("starting DuckDB"));
     MutexLock lock(mutex_);
@@ -110,9 +109,7 @@ class DuckDatabase final : public Database {
 
   Result<std::unique_ptr<Session>> Connect() override {
     if (auto line = shared_.idle.Take()) return MakeSession(*std::move(line), shared_);
-    return MakeSession(
-        {.connection = TRY(ConnectTo(instance_.get())), .given = {}, .kept = {}, .keywords = {}},
-        shared_);
+    return MakeSession({.connection = TRY(ConnectTo(instance_.get()))}, shared_);
   }
   Result<std::string> Attach(const std::string& path, const std::string& alias,
                              Access access) override {

@@ -21,9 +21,9 @@ namespace sluice::sql {
 
 struct Line {
   ConnectionHandle connection;
-  std::unique_ptr<GivenOfLine> given;                        // null: not needed yet
-  std::map<std::string, StatementHandle, std::less<>> kept;  // by their text
-  std::set<std::string, std::less<>> keywords;               // empty: not asked yet
+  std::unique_ptr<GivenOfLine> given = {};                        // null: not needed yet
+  std::map<std::string, StatementHandle, std::less<>> kept = {};  // by their text
+  std::set<std::string, std::less<>> keywords = {};               // empty: not asked yet
 };
 
 class IdleLines {  // any thread

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <utility>
 
 #include "base/text.h"
@@ -120,8 +119,8 @@ class DuckdbSource final : public Source {
       auto described = session.Describe("SELECT * FROM " + relation_, request_.bound);
       if (described.ok()) {
         const std::string hint = TRY(HintBelow(session, "", {}));
-        first_hint_ = ", {{ cursor }} is " + hint + " at first";
-        return relation_ = relations_[""] = TRY(QueryFrom(session, hint));
+        first_hint_ = ", " + FirstHintText(hint);
+        return relation_ = of_range_.Keep("", TRY(QueryFrom(session, hint)));
       }
       if (learnt.ok()) learnt = std::move(described).error();
     }
@@ -137,9 +136,9 @@ class DuckdbSource final : public Source {
                                    const std::stop_token& stop) {
     const std::string whole = TRY(Relation(session));
     if (!UsesCursor(request_)) return whole;
-    const auto known = relations_.find(position);
-    if (known != relations_.end()) return known->second;
-    return relations_[position] = TRY(QueryFrom(session, TRY(HintBelow(session, position, stop))));
+    return of_range_.From(position, [&]() -> Result<std::string> {
+      return QueryFrom(session, TRY(HintBelow(session, position, stop)));
+    });
   }
 
   Result<std::string> HintBelow(sql::Session& session, const std::string& position,
@@ -166,11 +165,8 @@ class DuckdbSource final : public Source {
       if (row.at(1).null || row[1].text != "true") return std::optional<std::string>();
       return std::optional<std::string>(row[0].text);
     };
-    auto below = FindBelow(request_, text, ask);
-    if (!below.ok() && below.error().mark.line == 0 && position.empty())
-      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
-    if (!below.ok()) return std::move(below).error();
-    return Value(column, *below);
+    const std::string below = TRY(FindBelow(request_, position, text, ask));
+    return Value(column, below);
   }
 
   // A value below `first`, which is that of `text`; nullopt: of such a type there is none.
@@ -326,8 +322,8 @@ class DuckdbSource final : public Source {
   const ExtractRequest request_;
   std::unique_ptr<sql::Session> session_;  // for freezing; reading is done in the caller's
   std::string relation_;
-  std::map<std::string, std::string> relations_;  // with the hint of a position
-  std::string first_hint_;                        // for people
+  QueryOfRange of_range_;
+  std::string first_hint_;  // for people
   Schema columns_;
 };
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/text.h"
@@ -133,14 +132,13 @@ class PostgresSource final : public Source {
 
   // The literal that a range begins with is of the cursor's type, which only the query knows.
   Status LearnCursor(const std::stop_token& stop) {
-    relations_.clear();
     Status learnt = Ok();
     for (const std::string& literal : UntypedLiterals(request_.config.incremental->initial->text)) {
       relation_ = QueryFrom(literal);
       if (Status one = LearnColumns(stop); one.ok()) {
         const std::string hint = TRY(HintBelow("", stop));
-        first_hint_ = "; {{ cursor }} is " + hint + " at first";
-        relation_ = relations_[""] = QueryFrom(hint);
+        first_hint_ = "; " + FirstHintText(hint);
+        relation_ = of_range_.Keep("", QueryFrom(hint));
         return Ok();
       } else if (learnt.ok()) {
         learnt = std::move(one);
@@ -156,9 +154,9 @@ class PostgresSource final : public Source {
   // What is read from a position on: the query with the hint below it.
   Result<std::string> RelationFrom(const std::string& position, const std::stop_token& stop) {
     if (!UsesCursor(request_)) return relation_;
-    const auto known = relations_.find(position);
-    if (known != relations_.end()) return known->second;
-    return relations_[position] = QueryFrom(TRY(HintBelow(position, stop)));
+    return of_range_.From(position, [&]() -> Result<std::string> {
+      return QueryFrom(TRY(HintBelow(position, stop)));
+    });
   }
 
   Result<std::string> HintBelow(const std::string& position, const std::stop_token& stop) {
@@ -184,11 +182,8 @@ class PostgresSource final : public Source {
       if (answer.rows.at(0).at(1) != "t") return std::optional<std::string>();
       return answer.rows[0][0];
     };
-    auto below = FindBelow(request_, text, ask);
-    if (!below.ok() && below.error().mark.line == 0 && position.empty())
-      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
-    if (!below.ok()) return std::move(below).error();
-    return typed(*below);
+    const std::string below = TRY(FindBelow(request_, position, text, ask));
+    return typed(below);
   }
 
   // A value below `first`, which is that of `text`; nullopt: of such a type there is none.
@@ -531,9 +526,9 @@ class PostgresSource final : public Source {
   const ConnectorContext context_;
   std::unique_ptr<Connection> connection_;
   TableName table_;
-  std::string relation_;                          // what follows FROM
-  std::map<std::string, std::string> relations_;  // with the hint of a position
-  std::string first_hint_;                        // for people
+  std::string relation_;  // what follows FROM
+  QueryOfRange of_range_;
+  std::string first_hint_;  // for people
   std::vector<TypedColumn> table_columns_;
   std::vector<DecodedColumn> columns_;
   Walk walk_;

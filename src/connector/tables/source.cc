@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 #include "base/mutex.h"
@@ -233,12 +232,11 @@ class TableSource final : public Source {
   // The literal that a range begins with is of the cursor's type, which only the query knows. Both
   // systems compare a text with anything meanwhile.
   Status LearnCursor(const std::stop_token& stop) {
-    relations_.clear();
     relation_ = QueryFrom(system_->Literal(request_.config.incremental->initial->text));
     TRY(LearnColumns(stop));
     const std::string hint = TRY(HintBelow("", stop));
-    first_hint_ = "; {{ cursor }} is " + hint + " at first";
-    relation_ = relations_[""] = QueryFrom(hint);
+    first_hint_ = "; " + FirstHintText(hint);
+    relation_ = of_range_.Keep("", QueryFrom(hint));
     return Ok();
   }
 
@@ -249,9 +247,9 @@ class TableSource final : public Source {
   // What is read from a position on: the query with the hint below it.
   Result<std::string> RelationFrom(const std::string& position, const std::stop_token& stop) {
     if (!UsesCursor(request_)) return relation_;
-    const auto known = relations_.find(position);
-    if (known != relations_.end()) return known->second;
-    return relations_[position] = QueryFrom(TRY(HintBelow(position, stop)));
+    return of_range_.From(position, [&]() -> Result<std::string> {
+      return QueryFrom(TRY(HintBelow(position, stop)));
+    });
   }
 
   Result<std::string> HintBelow(const std::string& position, const std::stop_token& stop) {
@@ -281,11 +279,8 @@ class TableSource final : public Source {
       if (answer.rows.at(0).at(1) != "1") return std::optional<std::string>();
       return answer.rows[0][0];
     };
-    auto below = FindBelow(request_, text, ask);
-    if (!below.ok() && below.error().mark.line == 0 && position.empty())
-      return std::move(below).error().While("incremental: 'initial'").At(incremental.initial->mark);
-    if (!below.ok()) return std::move(below).error();
-    return system_->FromPosition(*column, *below);
+    const std::string below = TRY(FindBelow(request_, position, text, ask));
+    return system_->FromPosition(*column, below);
   }
 
   Status FindRelation() {
@@ -578,9 +573,9 @@ class TableSource final : public Source {
   const ExtractRequest request_;
   std::unique_ptr<Link> link_;
   TableName table_;
-  std::string relation_;                          // what follows FROM
-  std::map<std::string, std::string> relations_;  // with the hint of a position
-  std::string first_hint_;                        // for people
+  std::string relation_;  // what follows FROM
+  QueryOfRange of_range_;
+  std::string first_hint_;  // for people
   std::vector<TableColumn> all_;
   std::vector<ReadColumn> columns_;
   Schema guessed_;
