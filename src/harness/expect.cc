@@ -85,7 +85,7 @@ std::string CheckFile(const Section& section, Scene& scene) {
   const std::string& path = section.rest.at(1);
   if (EndsWith(path, ".parquet") || EndsWith(path, "/")) {
     Result<std::vector<std::string>> rows = RowsAsJson(
-        scene, fmt::format("read_parquet({})",
+        scene, fmt::format("read_parquet({}, hive_partitioning = false)",
                            QuoteLiteral(EndsWith(path, "/") ? path + "*.parquet" : path)));
     return rows.ok() ? CompareRows(Filled(section.lines), *rows, Order::kAny, Match::kExact)
                      : Format(rows.error());

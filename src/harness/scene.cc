@@ -91,6 +91,7 @@ RunReport Scene::Run(const RunSpec& spec) {
     return (*ledger)->Pinned(project->name, pipeline, step);
   };
   request->pinned = [&](const std::string& step) { return request->pinned_of(file->name, step); };
+  request->described = true;
   Result<Plan> plan = MakePlan(*project, *file, *request, connectors_, verbs_, context);
   if (!plan.ok()) return refuse(plan.error());
   report.plan = Describe(*plan);

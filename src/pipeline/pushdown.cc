@@ -95,6 +95,13 @@ bool AddConjuncts(Planning& planning, const Planned& step, const Ref& below, con
   return true;
 }
 
+// What the source says of itself now that it knows the condition.
+Result<SourceShape> DescribedAgain(Planning& planning, const PlannedExtract& extract) {
+  auto source =
+      TRY(MakeSource(*extract.connector, extract.connection, extract.request, planning.context));
+  return source->Describe(planning.session, {});
+}
+
 void PushBehind(Planning& planning, Planned& extract) {
   if (!extract.output || !extract.extract || !extract.extract->shape.pushdown) return;
   if (extract.optional || extract.fallen || extract.skip != Skip::kNo) return;
@@ -120,8 +127,14 @@ void PushBehind(Planning& planning, Planned& extract) {
     rows = &step->output->rows;
     name = step->node->name;
   }
-  extract.extract->request.condition =
-      ConditionText(conjuncts, bound, *extract.extract->shape.pushdown);
+  PlannedExtract& planned = *extract.extract;
+  planned.request.condition = ConditionText(conjuncts, bound, *planned.shape.pushdown);
+  if (!planning.request.described || planned.request.condition.empty()) return;
+  auto shape = DescribedAgain(planning, planned);
+  if (shape.ok())
+    planned.shape.describe = shape->describe;
+  else
+    planning.Fail(extract, std::move(shape).error());
 }
 
 }  // namespace

@@ -550,6 +550,31 @@ def test_more_objects_than_a_page(project):
     leaves_nothing(project)
 
 
+def test_folders_leave_objects_out(project):
+    """Of Parquet objects whose folders say that a filter takes none of their rows the end alone is read: the rest is broken."""
+    bucket = project_on(project)
+    with tempfile.TemporaryDirectory() as folder:
+        rig.query(":memory:", f"COPY (SELECT range AS id, md5(range::VARCHAR) AS v FROM range(100000)) TO '{folder}/x.parquet'")
+        parquet = (Path(folder) / "x.parquet").read_bytes()
+    end = int.from_bytes(parquet[-8:-4], "little") + 8
+    broken = parquet[:4] + b"\xff" * (len(parquet) - 4 - end) + parquet[-end:]
+    for day in range(1, 6):
+        SERVER.put(bucket, f"lake/day=2026-01-0{day}/x.parquet", parquet if day == 3 else broken)
+    text = """
+steps:
+  rows: { extract: { from: lake, path: "lake/day=*/*.parquet", columns: { id: bigint, v: varchar, day: date } } }
+  one:  { filter: %s }
+  out:  { load: { into: warehouse, table: t } }
+"""
+    project.pipeline("load", text % "day = '2026-01-03' AND id >= 0")
+    expect_in("reads 1 of 5 files", project.sluice("plan", "load").text)
+    run(project, "load")
+    expect_equal(project.query("SELECT count(*), min(day), max(day) FROM t"), [["100000", "2026-01-03", "2026-01-03"]], "rows")
+    leaves_nothing(project)
+    project.pipeline("load", text % "day >= '2026-01-03'")
+    run(project, "load", code=1)
+
+
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 
 if __name__ == "__main__":

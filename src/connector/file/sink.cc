@@ -385,8 +385,8 @@ class FileSink final : public Sink {
     if (!TRY(depot_->Exists(place_.file))) return std::optional<Schema>();
     const std::string path = TRY(depot_->Fetch(place_.file, {}));
     const auto session = TRY(database_.Connect());
-    return std::optional<Schema>(
-        TRY(session->Describe(fmt::format("SELECT * FROM read_parquet({})", QuoteLiteral(path)))));
+    return std::optional<Schema>(TRY(session->Describe(fmt::format(
+        "SELECT * FROM read_parquet({}, hive_partitioning = false)", QuoteLiteral(path)))));
   }
 
   Status Prepare(const std::vector<Load>& loads, std::stop_token) override {
@@ -521,8 +521,9 @@ class FileSink final : public Sink {
 
   static std::string StagedRows(const Load& load, const std::vector<std::string>& paths) {
     if (!paths.empty()) {
-      return fmt::format("SELECT * FROM read_parquet([{}], union_by_name = true)",
-                         Join(paths, ", "));
+      return fmt::format(
+          "SELECT * FROM read_parquet([{}], union_by_name = true, hive_partitioning = false)",
+          Join(paths, ", "));
     }
     std::vector<std::string> columns;
     for (const Column& column : Visible(load.schema)) {

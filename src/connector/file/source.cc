@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "connector/file/counted_files.h"
 #include "connector/file/hive.h"
+#include "connector/file/left_out.h"
 #include "connector/file/listing.h"
 #include "connector/file/ndjson_feed.h"
 #include "connector/file/path_values.h"
@@ -96,11 +97,18 @@ class FileSource final : public Source {
     if (inferred_ && !KnowsTypes(format_)) shape.guessed = shape.schema;
     shape.ordered = ByOurs(format_);
     shape.named = request_.names_files && !shape.ordered;
+    // Files are believed before their folders (path_values.h), and only one of Parquet says what it
+    // has without being read.
+    if (format_ == FileFormat::kParquet && !listed_.empty()) {
+      shape.pushdown = TRY(ComparedByPaths(session, listed_, shape.schema));
+      if (!request_.condition.empty()) TRY(LeaveOut(session, stop));
+    }
     uint64_t bytes = 0;
     for (const ListedFile& file : listed_) bytes += file.size;
-    shape.describe =
-        fmt::format("{} file{}, {}, {}", listed_.size(), listed_.size() == 1 ? "" : "s",
-                    NameOf(format_), FormatBytes(bytes));
+    const size_t all = listed_.size() + left_out_;
+    shape.describe = fmt::format("{}{} file{}, {}, {}",
+                                 left_out_ == 0 ? "" : fmt::format("{} of ", listed_.size()), all,
+                                 all == 1 ? "" : "s", NameOf(format_), FormatBytes(bytes));
     return shape;
   }
 
@@ -256,6 +264,25 @@ class FileSource final : public Source {
     format_ = TRY(FormatOf(config.format, listed_, config.path.front()));
     is_listed_ = true;
     return CheckTold();
+  }
+
+  // Files whose paths say that none of their rows passes the condition, and which say nothing else
+  // themselves, are as if they were not there.
+  Status LeaveOut(sql::Session& session, std::stop_token stop) {
+    const auto found = TRY(LeftOut(session, listed_, columns_, request_.condition));
+    std::vector<ListedFile> files;
+    for (const size_t i : found) files.push_back(listed_[i]);
+    if (files.empty()) return Ok();
+    TRY(origin_->Fetch(files, Origin::Extent::kFooter, stop));
+    const auto others = SayOtherwise(session, files);
+    for (const ListedFile& file : files) origin_->Drop(file.partition);
+    if (!others.ok()) return Ok();  // one is damaged: reading it says so
+    for (size_t i = files.size(); i-- > 0;) {
+      if (others->contains(files[i].path)) continue;
+      listed_.erase(listed_.begin() + static_cast<std::ptrdiff_t>(found[i]));
+      ++left_out_;
+    }
+    return Ok();
   }
 
   Result<Schema> Columns(sql::Session& session, std::stop_token stop) {
@@ -566,6 +593,7 @@ class FileSource final : public Source {
   const std::unique_ptr<Origin> origin_;
   bool is_listed_ = false;
   std::vector<ListedFile> listed_;
+  size_t left_out_ = 0;           // files that are not listed, because their folders say enough
   std::vector<ListedFile> next_;  // after the range that was frozen last
   FileFormat format_ = FileFormat::kCsv;
   Schema columns_;
