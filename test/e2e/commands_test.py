@@ -184,6 +184,28 @@ def query_streams_what_is_large(project):
     expect_equal((done.code, done.out.count("\n")), (0, 300001), "lines of csv")
 
 
+def query_names_the_tables_that_there_are(project):
+    done = project.sluice("query", "FROM ordrs")
+    expect_equal((done.code, done.err), (2, "sluice: query:1:6: there is no table 'ordrs'; nothing is loaded yet\n"), "before a load")
+    loaded(project)
+    expect_in("query:1:15: there is no table 'ordrs'; did you mean 'orders'?", project.sluice("query", "SELECT * FROM ordrs").err)
+    expect_in("there is no table 'elsewhere'; there are: orders\n", project.sluice("query", "SELECT * FROM elsewhere").err)
+
+
+def words_that_are_no_commands(project):
+    done = project.sluice("explain")
+    expect_equal((done.code, done.err), (2, "sluice: there is no command 'explain'; sluice --help lists them\n"), "an unknown word")
+    expect_in("there is no command 'chek'; did you mean 'check'?", project.sluice("chek", "orders").err)
+    done = project.sluice()
+    expect_equal(done.code, 2, "exit code of nothing")
+    expect_in("backfill", done.err, "the list of commands")
+    done = project.sluice("test")
+    expect_equal(done.code, 2, "exit code of test without tests")
+    expect_in("there is no file or folder 'tests'", done.err)
+    done = project.sluice("init", "my shop")
+    expect_in("Now: cd 'my shop' && sluice run hello\n", done.out)
+
+
 def query_only_reads(project):
     loaded(project)
     for text in ("DELETE FROM orders", "SELECT 1; DROP TABLE orders", "COPY orders TO 'x.csv'", "ATTACH 'x.duckdb'", "",
@@ -312,7 +334,7 @@ def logs_by_level_and_time(project):
 
 
 TESTS = [init_hello, init_csv_to_warehouse, init_stream, init_overwrites_nothing, fmt_writes_once, fmt_leaves_the_examples_what_they_are, fmt_types_writes_columns,
-         query_prints_tables_csv_and_json, query_streams_what_is_large, query_only_reads, query_of_several_connections,
+         query_prints_tables_csv_and_json, query_streams_what_is_large, query_only_reads, query_names_the_tables_that_there_are, words_that_are_no_commands, query_of_several_connections,
          connectors_and_their_keys, connections_are_tried, doctor_finds_what_is_wrong, completion_of_each_shell, logs_by_level_and_time]
 
 if __name__ == "__main__":
