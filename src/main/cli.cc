@@ -63,7 +63,7 @@ void Declare(CLI::App& app, const Command& command, Typed& typed) {
     if (declared.kind == Option::Kind::kValue)
       option->expected(1);
     else
-      option->expected(1)->take_all();
+      option->expected(1)->take_all()->allow_extra_args(false);  // the next word is an argument
   }
   if (!command.example.empty()) app.footer("Example: " + command.example);
 }

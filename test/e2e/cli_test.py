@@ -273,6 +273,7 @@ def check_of_what_others_run(project):
     expect_equal((done.code, done.err), (0, ""), f"check\n{done.text}")
     expect_in("orders: not checked: it needs params: sluice check orders --param least=…", done.out)
     expect_equal(project.sluice("check", "orders", "--param", "least=1").out, "orders: ok, 3 steps\n", "with its params")
+    expect_equal(project.sluice("check", "--param", "least=1", "orders").out, "orders: ok, 3 steps\n", "params before the name")
     expect_in("parameter 'least' is required", project.sluice("check", "orders").err)
     expect_equal(project.sluice("doctor").code, 0, "exit code of doctor")
 
