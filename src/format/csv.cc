@@ -76,6 +76,16 @@ Result<std::string> EncodingOf(const std::string& path, std::string_view head) {
   return std::string();
 }
 
+// Each delimiter and line feed of UTF-16 has a byte of zeros. Text without one, read as UTF-16, is
+// a header of strange characters and no row: what is there would be lost without a word.
+Status RefuseFalseUtf16(const std::string& path, std::string_view head) {
+  if (StartsWith(head, "\xFF\xFE") || head.find('\0') != std::string_view::npos) return Ok();
+  return RejectedError(fmt::format(
+      "'{}' is not UTF-16: its characters are single bytes; leave `encoding` out, or say "
+      "utf-8 or latin-1",
+      path));
+}
+
 int64_t NumberOf(const sql::Cell& cell) {
   int64_t number = -1;
   if (!cell.null) std::from_chars(cell.text.data(), cell.text.data() + cell.text.size(), number);
@@ -90,6 +100,7 @@ Result<CsvFacts> SniffCsv(sql::Session& session, const std::string& path, std::s
   const std::string encoding = told.encoding.empty()      ? TRY(EncodingOf(path, head))
                                : told.encoding == "utf-8" ? ""
                                                           : told.encoding;
+  if (told.encoding == "utf-16") TRY(RefuseFalseUtf16(path, head));
   std::string extra = fmt::format(", skip={}", told.skip);
   if (!encoding.empty()) extra += ", encoding=" + QuoteLiteral(encoding);
   if (!told.delimiter.empty()) extra += ", delim=" + QuoteLiteral(told.delimiter);

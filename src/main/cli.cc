@@ -2,11 +2,13 @@
 #include "main/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
+#include "base/text.h"
 #include "main/command.h"
 #include "main/console.h"
 #include "sluice_version.h"
@@ -24,6 +26,17 @@ std::vector<Command> Commands() {
       DoctorCommand(),     FmtCommand(),         SchemaCommand(),   ResyncCommand()};
   commands.push_back(CompletionCommand(commands));
   return commands;
+}
+
+// CLI11 would say that a subcommand is required, and not what is wrong with the word.
+Status CheckWord(const std::vector<Command>& commands, std::string_view word) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  if (StartsWith(word, "-") || std::find(names.begin(), names.end(), word) != names.end())
+    return Ok();
+  const auto near = Nearest(std::string(word), names);
+  return ConfigError({}, "there is no command '" + EscapeControl(word) + "'; " +
+                             (near ? "did you mean '" + *near + "'?" : "sluice --help lists them"));
 }
 
 // Where CLI11 puts what it parsed.
@@ -51,7 +64,7 @@ void Declare(CLI::App& app, const Command& command, Typed& typed) {
     if (declared.kind == Option::Kind::kValue)
       option->expected(1);
     else
-      option->expected(1)->take_all();
+      option->expected(1)->take_all()->allow_extra_args(false);  // the next word is an argument
   }
   if (!command.example.empty()) app.footer("Example: " + command.example);
 }
@@ -141,6 +154,12 @@ int Main(int argc, char** argv) {
     parsers.push_back(app.add_subcommand(command.name, command.summary));
     Declare(*parsers.back(), command, *typed.back());
   }
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return kExitUsage;
+  }
+  if (Status known = CheckWord(commands, argv[1]); !known.ok())
+    return Tell(known.error(), *StandardConsole());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

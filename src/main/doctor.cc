@@ -124,7 +124,7 @@ class Doctor {
   void Pipelines() {
     const auto paths = ListPipelines(session_.files(), session_.project());
     if (!paths.ok()) return Add(Fail("pipelines", paths.error()));
-    if (paths->empty()) return Add(Warn("pipelines", "none in pipelines/; sluice init makes one"));
+    if (paths->empty()) Add(Warn("pipelines", "none in pipelines/; sluice init makes one"));
     size_t wrong = 0;
     for (const std::string& path : *paths) {
       const Status checked = Check(path);
@@ -132,7 +132,10 @@ class Doctor {
       ++wrong;
       Add(Fail("pipeline", checked.error()));
     }
-    if (wrong == 0)
+    const auto misnamed = ListMisnamed(session_.files(), session_.project());
+    for (const std::string& path : misnamed.ok() ? *misnamed : std::vector<std::string>())
+      Add(Warn("pipeline", Rename(path)));
+    if (wrong == 0 && !paths->empty())
       Add(Ok("pipelines", fmt::format("{} {}", paths->size(),
                                       invocation_.Has("--offline") ? "read" : "checked")));
   }
@@ -143,7 +146,11 @@ class Doctor {
     if (invocation_.Has("--offline")) return sluice::Ok();
     PlanRequest request = TRY(session_.Request(invocation_));
     request.preview = true;
-    for (const PipelineFile& file : files) TRY(session_.MakePlanOf(file, request));
+    for (const PipelineFile& file : files) {
+      const auto missing = MissingParams(file, request);
+      if (missing.ok() && !missing->empty()) continue;  // only others run it
+      TRY(session_.MakePlanOf(file, request));
+    }
     return sluice::Ok();
   }
 

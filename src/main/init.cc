@@ -40,6 +40,12 @@ std::string NameFor(const std::string& folder) {
   return name.empty() ? "project" : name.substr(0, 63);
 }
 
+// As a shell reads it as one word.
+std::string InShell(const std::string& folder) {
+  if (folder.find_first_of(" \t\"'\\$`*?[](){}<>|&;#!~") == std::string::npos) return folder;
+  return "'" + Join(Split(folder, '\''), "'\\''") + "'";
+}
+
 Result<int> Init(const Invocation& invocation) {
   const std::string folder = invocation.Get("folder", ".");
   const ProjectTemplate chosen = TRY(FindTemplate(invocation.Get("--template", "hello")));
@@ -62,8 +68,8 @@ Result<int> Init(const Invocation& invocation) {
     std::printf("wrote %s\n", path.c_str());
   }
   std::printf("\nNow: %s%s\nThen: %s\n",
-              folder == "." ? "" : fmt::format("cd {} && ", folder).c_str(), chosen.run.c_str(),
-              chosen.then.c_str());
+              folder == "." ? "" : fmt::format("cd {} && ", InShell(folder)).c_str(),
+              chosen.run.c_str(), chosen.then.c_str());
   return kExitOk;
 }
 

@@ -2,17 +2,14 @@
 #include "main/probe.h"
 
 #include "base/text.h"
+#include "pipeline/connections.h"
 
 namespace sluice {
 
 namespace {
 
 Result<std::string> Probe(ProjectSession& session, const Connection& connection) {
-  const Connector* connector = Find(session.connectors(), connection.type);
-  if (connector == nullptr || connector->built_in)
-    return ConfigError(connection.node.mark, "connections of type '" + connection.type +
-                                                 "' are not known; sluice connectors lists them");
-  if (connector->check) TRY(connector->check(connection.node));
+  const Connector* connector = TRY(ConnectorOf(connection, session.connectors()));
   if (!connector->probe) return std::string("its keys are right; it cannot be tried");
   return connector->probe(connection.node, TRY(session.context()));
 }

@@ -146,11 +146,49 @@ Status SayTable(sql::Session& session, const std::string& statement, int64_t lim
   return console.heard();
 }
 
+// The tables and views of the project's files, as a query names them.
+std::vector<std::string> TablesThere(const std::map<std::string, std::string>& files,
+                                     sql::Session& session) {
+  std::vector<std::string> there;
+  for (const auto& [connection, alias] : files) {
+    const auto rows = session.Query(fmt::format(
+        "SELECT DISTINCT CASE WHEN schema_name = 'main' THEN name ELSE schema_name || '.' || name "
+        "END FROM ("
+        "SELECT database_name, schema_name, table_name AS name FROM duckdb_tables() UNION ALL "
+        "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal) "
+        "WHERE database_name = {} AND NOT starts_with(name, '_sluice_') ORDER BY 1",
+        QuoteLiteral(alias)));
+    if (!rows.ok()) continue;
+    for (const auto& row : rows->rows)
+      there.push_back(files.size() == 1 ? row.at(0).text : connection + "." + row.at(0).text);
+  }
+  return there;
+}
+
+// DuckDB proposes tables of its own catalogue for one that is not there.
+Error NamingTables(Error error, const std::map<std::string, std::string>& files,
+                   sql::Session& session) {
+  constexpr std::string_view kBegins = "Table with name ";
+  if (!StartsWith(error.message, kBegins)) return error;
+  const std::string name = error.message.substr(
+      kBegins.size(), error.message.find(' ', kBegins.size()) - kBegins.size());
+  const std::vector<std::string> there = TablesThere(files, session);
+  const auto near = Nearest(name, there);
+  error.message = fmt::format("there is no table '{}'; {}", name,
+                              near            ? fmt::format("did you mean '{}'?", *near)
+                              : there.empty() ? "nothing is loaded yet"
+                                              : "there are: " + Join(there, ", "));
+  return error;
+}
+
 // The columns of the statement, names told apart; an error says where in what was typed.
-Result<Schema> Columns(const QueryText& query, sql::Session& session) {
+Result<Schema> Columns(const QueryText& query, const std::map<std::string, std::string>& files,
+                       sql::Session& session) {
   int64_t offset = -1;
   auto described = session.Describe(query.text(), {}, &offset);
-  if (!described.ok()) return std::move(described).error().At(query.PlaceOf(offset));
+  if (!described.ok()) {
+    return NamingTables(std::move(described).error(), files, session).At(query.PlaceOf(offset));
+  }
   return session.Describe(fmt::format("SELECT * FROM ({}\n)", query.text()));
 }
 
@@ -176,7 +214,7 @@ Result<int> Query(const Invocation& invocation, ProjectSession& project) {
                                    std::filesystem::current_path().string()));
   }
   TRY(session->Execute("BEGIN TRANSACTION READ ONLY"));
-  const Schema columns = TRY(Columns(query, *session));
+  const Schema columns = TRY(Columns(query, files, *session));
   if (output == "table")
     TRY(SayTable(*session, query.text(), limit, project.console(), stop));
   else if (output == "csv")

@@ -130,6 +130,10 @@ Result<int> Test(const Invocation& invocation) {
   }
   std::vector<std::string> paths = invocation.All("file");
   if (paths.empty()) paths = {"tests"};
+  for (const std::string& path : paths) {
+    if (!std::filesystem::exists(path))
+      return ConfigError({}, fmt::format("there is no file or folder '{}'", EscapeControl(path)));
+  }
   std::vector<std::string> files = TestFiles(paths);
   if (files.empty()) return ConfigError({}, fmt::format("no .test files in {}", Join(paths, ", ")));
   const char* temp = std::getenv("TMPDIR");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pipeline/connections.h"
 #include "pipeline/planner.h"
 #include "pipeline/reserved.h"
 
@@ -13,30 +14,7 @@ Result<Endpoint> FindEndpoint(const Planning& planning, const Written& name) {
   if (const auto found = planning.project.connections.find(name.text);
       found != planning.project.connections.end()) {
     const Connection& connection = found->second;
-    const Connector* connector = Find(planning.connectors, connection.type);
-    const Node* type = connection.node.Find("type");
-    if (connector == nullptr || connector->built_in) {
-      if (const Reserved* reserved = FindReserved(ReservedConnections(), connection.type)) {
-        return ConfigError(
-            type->mark, fmt::format("connections of type '{}' are not built yet: they come with {}",
-                                    connection.type, reserved->comes_with));
-      }
-      std::vector<std::string> types;
-      for (const Connector& one : planning.connectors) {
-        if (!one.built_in) types.push_back(one.type);
-      }
-      std::string message = fmt::format("connection '{}' has the unknown type '{}'",
-                                        connection.name, EscapeControl(connection.type));
-      if (connector != nullptr)
-        message = fmt::format("'{}' needs no connection: name it in from or into as it is",
-                              connection.type);
-      else if (const auto nearest = Nearest(connection.type, types))
-        message += fmt::format("; did you mean '{}'?", *nearest);
-      else
-        message += fmt::format("; types: {}", Join(types, ", "));
-      return ConfigError(type->mark, std::move(message));
-    }
-    if (connector->check) TRY(connector->check(connection.node));
+    const Connector* connector = TRY(ConnectorOf(connection, planning.connectors));
     return Endpoint{connection.name, connector, &connection.node};
   }
   const Connector* built_in = Find(planning.connectors, name.text);

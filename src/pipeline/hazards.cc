@@ -6,6 +6,7 @@
 #include "base/glob.h"
 #include "base/text.h"
 #include "pipeline/planner.h"
+#include "transform/chance.h"
 
 namespace sluice {
 namespace {
@@ -145,49 +146,19 @@ void WarnOfNames(Planning& planning) {
   }
 }
 
-// Of texts that read the clock or chance; the verbs' own texts are found by DuckDB's parser.
-void WarnOfImpurity(Planning& planning, const Node& node, std::set<std::string>& told,
-                    const StepNode& step) {
-  if (node.IsScalar() && node.scalar.find('(') != std::string::npos) {
-    const std::string text = ToLower(node.scalar);
-    const bool suspect =
-        text.find("now") != std::string::npos || text.find("random") != std::string::npos ||
-        text.find("current_") != std::string::npos || text.find("today") != std::string::npos ||
-        text.find("uuid") != std::string::npos;
-    if (!suspect) return;
-    std::vector<std::string> functions;
+// Of texts that no verb lowers: a query that a database runs, a statement, a partition's value.
+void WarnOfImpurity(Planning& planning, const Node& node, const StepNode& step) {
+  if (node.IsScalar() && node.scalar.find_first_of("(_") != std::string::npos) {
+    const auto warn = [&planning](Mark mark, std::string text) {
+      planning.Warn(std::move(mark), std::move(text));
+    };
     if (auto expression = planning.parser.Expression(node.scalar); expression.ok())
-      functions = expression->functions;
+      WarnOfChance(expression->functions, expression->columns, step.name, node.mark, warn);
     else if (auto select = planning.parser.Select(node.scalar); select.ok())
-      functions = select->functions;
-    for (const std::string& function : functions) {
-      for (const std::string_view impure :
-           {"now", "random", "today", "uuid", "gen_random_uuid", "current_date",
-            "current_timestamp", "get_current_timestamp", "transaction_timestamp"}) {
-        if (function == impure && told.insert(function).second) {
-          planning.Warn(node.mark, fmt::format("{}() in step '{}': a run again gives other rows; "
-                                               "use {{{{ ds }}}} or {{{{ interval.end }}}}",
-                                               function, step.name));
-        }
-      }
-    }
+      WarnOfChance(select->functions, {}, step.name, node.mark, warn);
   }
-  for (const Node& item : node.list) WarnOfImpurity(planning, item, told, step);
-  for (const auto& [key, value] : node.map) WarnOfImpurity(planning, value, told, step);
-}
-
-void WarnOfLimit(Planning& planning, const Planned& step) {
-  if (step.node->verb != "sql" || step.IsAction()) return;
-  const Node* query = step.node->body.IsMap() ? step.node->body.Find("query") : &step.node->body;
-  if (query == nullptr || ToLower(query->scalar).find("limit") == std::string::npos) return;
-  const auto expanded = planning.values.Sql({query->scalar, query->mark, query->quoted});
-  if (!expanded.ok()) return;
-  const auto facts = planning.parser.Select(expanded->sql);
-  if (facts.ok() && facts->unordered_limit) {
-    planning.Warn(query->mark,
-                  fmt::format("LIMIT without ORDER BY in step '{}': each run may give other rows",
-                              step.node->name));
-  }
+  for (const Node& item : node.list) WarnOfImpurity(planning, item, step);
+  for (const auto& [key, value] : node.map) WarnOfImpurity(planning, value, step);
 }
 
 }  // namespace
@@ -196,9 +167,8 @@ void CheckHazards(Planning& planning) {
   for (const std::string& name : planning.order) {
     const Planned& step = planning.Step(name);
     if (step.failed) continue;
-    std::set<std::string> told;
-    WarnOfImpurity(planning, step.node->body, told, *step.node);
-    WarnOfLimit(planning, step);
+    if (step.IsAction() || Find(planning.verbs, step.node->verb) == nullptr)
+      WarnOfImpurity(planning, step.node->body, *step.node);
     if (!step.load) continue;
     CheckCursor(planning, step);
     CheckGrowingFiles(planning, step);

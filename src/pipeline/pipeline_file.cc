@@ -195,6 +195,21 @@ Result<std::vector<std::string>> ListPipelines(Files& files, const Project& proj
   return files.Glob(JoinPath(project.folder, "pipelines/**/*.yml"));
 }
 
+Result<std::vector<std::string>> ListMisnamed(Files& files, const Project& project) {
+  std::vector<std::string> paths =
+      TRY(files.Glob(JoinPath(project.folder, "pipelines/**/*.[yY]*[mM][lL]")));
+  std::erase_if(paths, [](const std::string& path) {
+    const std::string name = ToLower(path);
+    return EndsWith(path, ".yml") || !(EndsWith(name, ".yml") || EndsWith(name, ".yaml"));
+  });
+  return paths;
+}
+
+std::string Rename(const std::string& path) {
+  return fmt::format("'{}' is not read: the names of pipelines end in .yml; rename it {}.yml", path,
+                     FileStem(path));
+}
+
 bool HasPipeline(Files& files, const Project& project, const std::string& name) {
   const auto paths = ListPipelines(files, project);
   if (!paths.ok()) return true;
@@ -231,6 +246,9 @@ Result<std::vector<PipelineFile>> ReadPipelines(Files& files, const Project& pro
   }
   std::string message =
       fmt::format("no pipeline '{}' in {}", which, JoinPath(project.folder, "pipelines"));
+  for (const std::string& path : TRY(ListMisnamed(files, project))) {
+    if (FileStem(path) == which) return ConfigError({}, message + "; " + Rename(path));
+  }
   if (const auto nearest = Nearest(which, names))
     message += fmt::format("; did you mean '{}'?", *nearest);
   else if (!names.empty())

@@ -222,8 +222,12 @@ TEST(PlanTest, AllIndependentErrorsAreTold) {
 TEST(PlanTest, Warnings) {
   TestProject project;
   const std::string load = "  out: { load: { into: warehouse, table: t } }\n";
-  EXPECT_TRUE(Warned(project.MustPlan(Steps("  a: { derive: { at: now() } }\n" + load)),
-                     "now() in step 'a'"));
+  const Plan clock = project.MustPlan(Steps("  a: { derive: { at: now() } }\n" + load));
+  EXPECT_TRUE(Warned(clock, "now() in step 'a'"));
+  EXPECT_EQ(clock.warnings.size(), 1u) << "one hazard is told once";
+  EXPECT_EQ(project.MustPlan(Steps("  a: { sql: SELECT * FROM orders LIMIT 5 }\n" + load))
+                .warnings.size(),
+            1u);
   EXPECT_TRUE(Warned(project.MustPlan(Steps("  a: { derive: { r: random() } }\n" + load)),
                      "random() in step 'a'"));
   EXPECT_TRUE(Warned(project.MustPlan(Steps("  a: { sql: SELECT * FROM orders LIMIT 5 }\n" + load)),

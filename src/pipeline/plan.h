@@ -223,6 +223,10 @@ Result<Plan> MakePlan(const Project& project, const PipelineFile& file, const Pl
                       const Connectors& connectors, const Verbs& verbs,
                       const ConnectorContext& context, std::vector<Error>* errors = nullptr);
 
+// The required params that the request does not give.
+Result<std::vector<std::string>> MissingParams(const PipelineFile& file,
+                                               const PlanRequest& request);
+
 // `sluice plan`: interval, stages, steps with schema, reach, delivery, publication, fingerprints,
 // and the SQL.
 std::string Describe(const Plan& plan);

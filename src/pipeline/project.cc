@@ -160,6 +160,11 @@ Result<Project> ReadProject(Files& files, const std::string& folder,
   project.name = FileName(project.folder);
   const std::string path = JoinPath(project.folder, "sluice.yml");
   const bool written = files.Exists(path);
+  for (const char* other : {"sluice.yaml", "sluice.YML"}) {
+    if (!written && files.Exists(JoinPath(project.folder, other)))
+      return ConfigError({JoinPath(project.folder, other), 0, 0},
+                         "this file is not read: the project is in sluice.yml; rename it");
+  }
   project.macros = TRY(ReadMacros(files, project.folder));
   if (!written && environment == kDevelopment) return project;
   if (!written) return NoEnvironment(environment, {});

@@ -87,6 +87,10 @@ Result<std::vector<PipelineFile>> ParsePipelines(std::string text, const std::st
 Result<PipelineFile> ParsePipeline(std::string text, const std::string& path);  // without for_each
 Result<std::vector<std::string>> ListPipelines(Files& files,
                                                const Project& project);  // paths, sorted
+// Files of the pipelines' folder that are not read for how their names end: p.yaml, p.YML.
+Result<std::vector<std::string>> ListMisnamed(Files& files, const Project& project);
+// What is to be done about one of them.
+std::string Rename(const std::string& path);
 // Whether a pipeline of that name is there, or a file that cannot be read and might be it.
 bool HasPipeline(Files& files, const Project& project, const std::string& name);
 

@@ -214,6 +214,12 @@ Result<std::string> LatestView(Planning& planning, const LoadConfig& config, con
   };
   const std::string key = TRY(names(latest.key, "")),
                     order = TRY(names(latest.order_by, " DESC NULLS LAST"));
+  if (ToLower(latest.view.text) == ToLower(load.target)) {
+    return ConfigError(latest.view.mark,
+                       fmt::format("latest: the view '{}' has the name of the table; give it "
+                                   "another: the table is the log, the view its newest rows",
+                                   latest.view.text));
+  }
   const std::string select = fmt::format(
       "SELECT DISTINCT ON ({}) * FROM {} ORDER BY {}, {}{}", key, QuoteTable(load.target), key,
       order, load.provenance ? ", \"_sluice_epoch\" DESC NULLS LAST" : "");

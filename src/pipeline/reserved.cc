@@ -15,7 +15,6 @@ constexpr std::string_view kStreams = "streams";
 constexpr std::string_view kScheduler = "the scheduler";
 constexpr std::string_view kApi = "API workflows";
 constexpr std::string_view kSecurity = "security and metering";
-constexpr std::string_view kDatabases = "databases";
 
 constexpr Reserved kPipeline[] = {
     {"trigger", kApi},          {"priority", kScheduler},   {"deadline", kScheduler},
@@ -48,9 +47,8 @@ constexpr Reserved kVerbs[] = {
 };
 constexpr Reserved kModes[] = {{"scd2", kChecks}, {"scd3", kChecks}};
 constexpr Reserved kConnections[] = {
-    {"mysql", kDatabases}, {"mariadb", kDatabases}, {"sqlite", kDatabases}, {"kafka", kStreams},
-    {"redis", kStreams},   {"webhook", kApi},       {"event", kApi},        {"http", kApi},
-    {"ledger", kChecks},   {"email", kScheduler},   {"slack", kScheduler},
+    {"kafka", kStreams}, {"redis", kStreams}, {"webhook", kApi},     {"event", kApi},
+    {"http", kApi},      {"ledger", kChecks}, {"email", kScheduler}, {"slack", kScheduler},
 };
 constexpr Reserved kNames[] = {
     {"event", kApi},

@@ -140,6 +140,19 @@ std::string TimestampText(Micros instant) {
 
 }  // namespace
 
+Result<std::vector<std::string>> MissingParams(const PipelineFile& file,
+                                               const PlanRequest& request) {
+  std::vector<std::string> missing;
+  const Node* params = file.node.Find("params");
+  if (params == nullptr || !params->IsMap()) return missing;
+  for (const auto& [key, node] : params->map) {
+    const ParamConfig config = TRY(ParamSpec().Bind(node));
+    if (config.required && config.has_default.IsNull() && !request.params.contains(key.scalar))
+      missing.push_back(key.scalar);
+  }
+  return missing;
+}
+
 // The entry of for_each: a value, or the scalars of a map, and of the maps in it.
 Status AddEach(Scope& scope, const Node& each, const std::string& name) {
   if (each.IsScalar()) {

@@ -126,6 +126,10 @@ bool PrintsAsItself(const relation::Bound& value) {
          (value.type == "TIMESTAMP" && value.text.size() == kInstant && value.text[kDate] == ' ');
 }
 
+bool IsMidnight(const relation::Bound& value) {
+  return value.type == "TIMESTAMP" && !value.null && EndsWith(value.text, " 00:00:00");
+}
+
 bool IsName(const std::string& sql, const std::string& name) {
   std::string bare = ToLower(sql);
   std::erase(bare, '"');
@@ -182,7 +186,7 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
   }
   if (names.size() == 1 && IsName(sql, *names.begin()) && !awaited_.contains(*names.begin()) &&
       PrintsAsItself(scope_.at(*names.begin()))) {
-    return (evaluated_[sql] = {.value = scope_.at(*names.begin()), .awaited = {}}).value;
+    return (evaluated_[sql] = {.value = scope_.at(*names.begin())}).value;
   }
   Evaluated result;
   std::vector<sql::Bound> bound;
@@ -206,6 +210,9 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
   const bool null = row.at(0).null || !result.awaited.empty();
   result.value =
       relation::MakeBound(type, null ? std::nullopt : std::optional<std::string>(row.at(0).text));
+  result.day = !names.empty() && IsMidnight(result.value) &&
+               std::all_of(names.begin(), names.end(),
+                           [&](const std::string& name) { return scope_.at(name).type == "DATE"; });
   awaited_used_.insert(result.awaited.begin(), result.awaited.end());
   return (evaluated_[sql] = std::move(result)).value;
 }
@@ -213,6 +220,11 @@ Result<relation::Bound> Template::Evaluate(std::string_view expression, const Wr
 bool Template::Awaits(std::string_view expression) const {
   const auto known = evaluated_.find(QuoteIntervalNames(std::string(Trim(expression))));
   return known != evaluated_.end() && !known->second.awaited.empty();
+}
+
+bool Template::IsDay(std::string_view expression) const {
+  const auto known = evaluated_.find(QuoteIntervalNames(std::string(Trim(expression))));
+  return known != evaluated_.end() && known->second.day;
 }
 
 Result<Written> Template::Load(const Written& written) {
@@ -299,7 +311,7 @@ Result<std::string> Template::Text(const Written& written) {
       if (value.null)
         return ConfigError(written.mark,
                            fmt::format("'{{{{{}}}}}' is NULL; a text needs a value", piece.text));
-      text += value.text;
+      text += IsDay(piece.text) ? value.text.substr(0, value.text.find(' ')) : value.text;
     }
   }
   return text;

@@ -74,7 +74,10 @@ class Template {  // one thread
  private:
   struct Evaluated {
     relation::Bound value;
-    std::set<std::string> awaited;  // names in it that only a run knows
+    std::set<std::string> awaited = {};  // names in it that only a run knows
+    // An instant that is a date computed from dates: DuckDB's ds - INTERVAL 1 DAY is a TIMESTAMP.
+    // A text says it as ds is said.
+    bool day = false;
   };
   Result<relation::Bound> Evaluate(std::string_view expression, const Written& written,
                                    size_t offset);
@@ -86,6 +89,7 @@ class Template {  // one thread
   Result<Expanded> Expand(const Written& original, std::string_view cursor);
   Result<Node> Deep(const Node& node);
   bool Awaits(std::string_view expression) const;
+  bool IsDay(std::string_view expression) const;
   std::string Environment(const std::set<std::string>& names) const;
 
   Scope scope_;

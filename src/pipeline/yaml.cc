@@ -140,24 +140,63 @@ std::string LineAt(std::string_view text, int line) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-// Where an unquoted `{{` begins in the line, with the plain text that touches it: [begin, end).
-std::optional<std::pair<size_t, size_t>> UnquotedTemplate(std::string_view line) {
+struct UnquotedValue {
+  size_t begin, end;  // of the whole value in its line
+  size_t braces;      // where its {{ begins
+};
+
+// How a value goes on: to the end of the line or a comment, in `{ }` and `[ ]` to the comma or
+// bracket that ends it there. What stands in parentheses belongs to it.
+size_t EndOfValue(std::string_view line, size_t at, int parentheses, int flow) {
+  int brackets = 0;
+  for (; at < line.size(); ++at) {
+    const char c = line[at];
+    if (line.substr(at, 2) == "{{") {
+      at = std::min(line.find("}}", at), line.size() - 2) + 1;
+    } else if (c == '(' || c == '[') {
+      ++(c == '(' ? parentheses : brackets);
+    } else if (c == ')') {
+      --parentheses;
+    } else if (c == '}' || (c == ']' && --brackets < 0) || (c == '#' && line[at - 1] == ' ') ||
+               (c == ',' && flow > 0 && parentheses <= 0)) {
+      break;
+    }
+  }
+  while (line[at - 1] == ' ') --at;
+  return at;
+}
+
+// The first value of the line that has an unquoted `{{`.
+std::optional<UnquotedValue> UnquotedTemplate(std::string_view line) {
   char quote = 0;
+  int flow = 0, parentheses = 0;
+  size_t begin = std::min(line.find_first_not_of(' '), line.size());
+  const auto begins_after = [&](size_t i) {
+    begin = std::min(line.find_first_not_of(' ', i + 1), line.size());
+    parentheses = 0;
+  };
   for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    const bool apart = i + 1 == line.size() || line[i + 1] == ' ';
     if (quote != 0) {
-      if (line[i] == quote) quote = 0;
-    } else if (line[i] == '"' || line[i] == '\'') {
-      quote = line[i];
-    } else if (line[i] == '#') {
-      return std::nullopt;
+      if (c == quote) quote = 0;
     } else if (line.substr(i, 2) == "{{") {
-      const size_t closed = line.find("}}", i);
-      if (closed == std::string_view::npos) return std::nullopt;
-      size_t end = closed + 2;
-      while (end < line.size() &&
-             std::string_view(" ,}]#").find(line[end]) == std::string_view::npos)
-        ++end;
-      return std::pair(i, end);
+      if (line.find("}}", i) == std::string_view::npos) return std::nullopt;
+      return UnquotedValue{begin, EndOfValue(line, i, parentheses, flow), i};
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '#') {
+      return std::nullopt;
+    } else if (c == '(' || c == ')') {
+      parentheses += c == '(' ? 1 : -1;
+    } else if (c == '{' || (c == '[' && begin == i)) {
+      ++flow;
+      begins_after(i);
+    } else if (c == '}') {
+      --flow;
+    } else if ((apart && (c == ':' || (c == '-' && begin == i))) ||
+               (c == ',' && flow > 0 && parentheses <= 0)) {
+      begins_after(i);
     }
   }
   return std::nullopt;
@@ -168,10 +207,11 @@ std::optional<Error> TemplateError(std::string_view text, const std::string& fil
     const std::string written = LineAt(text, at);
     const auto place = UnquotedTemplate(written);
     if (!place) continue;
-    const auto [begin, end] = *place;
-    const std::string fixed = written.substr(0, begin) + '"' + written.substr(begin, end - begin) +
-                              '"' + written.substr(end);
-    return ConfigError({file, at + 1, static_cast<int>(begin) + 1},
+    const std::string value = written.substr(place->begin, place->end - place->begin);
+    const char quote = value.find('"') == std::string::npos ? '"' : '\'';
+    const std::string fixed =
+        written.substr(0, place->begin) + quote + value + quote + written.substr(place->end);
+    return ConfigError({file, at + 1, static_cast<int>(place->braces) + 1},
                        fmt::format("an unquoted {{{{ }}}} begins a YAML map; quote it: {}",
                                    EscapeControl(Trim(fixed))));
   }

@@ -1,6 +1,8 @@
 // YAML as nodes: scalars raw, places exact, everything that would surprise refused with a remedy.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "pipeline/project.h"
 
 namespace sluice {
@@ -36,6 +38,22 @@ TEST(YamlTest, UnquotedTemplateIsShownQuoted) {
   EXPECT_EQ(ErrorOf("day: {{ ds - INTERVAL 1 DAY }}\n"),
             "p.yml:1:6: an unquoted {{ }} begins a YAML map; quote it: day: \"{{ ds - INTERVAL 1 "
             "DAY }}\"");
+  // The whole value: quotes around a part of it are no YAML.
+  const std::map<std::string, std::string> quoted{
+      {"k: { filter: amount > {{ params.least }} }",
+       "k: { filter: \"amount > {{ params.least }}\" }"},
+      {"k: { filter: {{ ds }} > day, on_row_error: reject }",
+       "k: { filter: \"{{ ds }} > day\", on_row_error: reject }"},
+      {"k: { map: { a: round(b * {{ vars.x }}, 2), c: d } }",
+       "k: { map: { a: \"round(b * {{ vars.x }}, 2)\", c: d } }"},
+      {"k: { filter: \"a\" = {{ ds }} }", "k: { filter: '\"a\" = {{ ds }}' }"},
+      {"k: [ a, {{ ds }} - 1 ]  # why", "k: [ a, \"{{ ds }} - 1\" ]  # why"},
+      {"k: {{ ds }} or {{ run.id }}  # why", "k: \"{{ ds }} or {{ run.id }}\"  # why"}};
+  for (const auto& [wrong, right] : quoted) {
+    const std::string error = ErrorOf(wrong + "\n");
+    EXPECT_EQ(error.substr(error.find("quote it: ") + 10), right);
+    EXPECT_TRUE(ParseYaml(right, "p.yml").ok()) << right;
+  }
 }
 
 TEST(YamlTest, RefusesWhatSurprises) {

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "relation/render.h"
+#include "transform/chance.h"
 
 namespace sluice {
 namespace {
@@ -44,8 +45,6 @@ Status CheckColumns(const Term& term, const Schema& columns) {
         columns, column.find('.') == std::string::npos || !Find(columns, column) ? first : column);
     if ((found && !found->hidden) || IsKeyword(first)) continue;
     Error error = UnknownColumn(first, columns);
-    if (!term.facts.column.empty())
-      error.message += fmt::format("; for the text write {{ value: {} }}", term.facts.column);
     if (column.find('.') != std::string::npos &&
         Find(columns, column.substr(column.find('.') + 1))) {
       error.message =
@@ -82,28 +81,6 @@ Status CheckContents(const Term& term, Place place) {
         fmt::format("'{}' is an aggregate; use an aggregate or window step", written.text));
   }
   return Ok();
-}
-
-void WarnOfChance(const Term& term, LowerContext& context) {
-  static const std::set<std::string> kChance = {"now",
-                                                "random",
-                                                "uuid",
-                                                "gen_random_uuid",
-                                                "today",
-                                                "current_timestamp",
-                                                "current_date",
-                                                "get_current_timestamp",
-                                                "transaction_timestamp",
-                                                "current_time",
-                                                "get_current_time"};
-  std::vector<std::string> all = term.facts.functions;
-  all.insert(all.end(), term.facts.columns.begin(), term.facts.columns.end());
-  for (const std::string& function : all) {
-    if (!kChance.contains(ToLower(function)) || !context.warn) continue;
-    context.warn(term.written.mark, fmt::format("{} gives another value at each run, so a run "
-                                                "cannot be repeated; {{{{ interval.end }}}} can",
-                                                function));
-  }
 }
 
 }  // namespace
@@ -160,7 +137,8 @@ Result<Term> ReadTerm(std::string name, const Written& written, const Schema& co
   term.facts = std::move(*facts);
   TRY(CheckContents(term, place));
   if (place != Place::kSides) TRY(CheckColumns(term, columns));
-  WarnOfChance(term, context);
+  WarnOfChance(term.facts.functions, term.facts.columns, context.step, term.written.mark,
+               context.warn);
   if (term.sql.find("--") != std::string::npos) term.sql += "\n";
   return term;
 }

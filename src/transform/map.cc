@@ -59,6 +59,13 @@ Result<std::vector<std::string>> ReadPath(const Node& key) {
   return path;
 }
 
+// YAML takes the quotes of 'US' away, and what is left is a column.
+Error AsText(Error error, const Written& written) {
+  if (StartsWith(error.message, fmt::format("no column '{}' here", written.text)))
+    error.message += fmt::format("; for the text write {{ value: {} }}", written.text);
+  return error;
+}
+
 Result<Assignment> ReadAssignment(const Node& key, const Node& value, const Schema& columns,
                                   LowerContext& context) {
   if (value.IsNull()) return CutByComma(key);
@@ -74,7 +81,9 @@ Result<Assignment> ReadAssignment(const Node& key, const Node& value, const Sche
                         .term = {},
                         .description = assigned.description};
   Written written = assigned.expr.empty() ? TextAsSql(assigned.value) : assigned.expr;
-  assignment.term = TRY(ReadTerm(key.scalar, written, columns, Place::kRow, context));
+  auto term = ReadTerm(key.scalar, written, columns, Place::kRow, context);
+  if (!term.ok()) return AsText(std::move(term).error(), written);
+  assignment.term = std::move(*term);
   if (assigned.type.empty()) return assignment;
   std::string cast = fmt::format("CAST({} AS {})", assignment.term.sql, assigned.type.text);
   auto facts = context.parser.Expression(cast);

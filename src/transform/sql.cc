@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "relation/render.h"
 #include "transform/builtin.h"
+#include "transform/chance.h"
 #include "transform/expression.h"
 
 namespace sluice {
@@ -119,17 +120,12 @@ Status RefuseTwins(const Schema& schema, const Written& written) {
 
 void Warn(const Query& query, const Written& written, LowerContext& context) {
   if (!context.warn) return;
-  if (query.facts.unordered_limit)
-    context.warn(written.mark, "LIMIT without ORDER BY may give other rows at each run");
-  for (const char* chance :
-       {"now", "random", "uuid", "today", "current_timestamp", "get_current_timestamp"}) {
-    if (std::find(query.facts.functions.begin(), query.facts.functions.end(), chance) ==
-        query.facts.functions.end())
-      continue;
-    context.warn(
-        written.mark,
-        fmt::format("{} gives another value at each run, so a run cannot be repeated", chance));
+  if (query.facts.unordered_limit) {
+    context.warn(written.mark,
+                 fmt::format("LIMIT without ORDER BY in step '{}': each run may give other rows",
+                             context.step));
   }
+  WarnOfChance(query.facts.functions, {}, context.step, written.mark, context.warn);
 }
 
 Result<Lowered> LowerSql(const Node& body, const std::vector<StepInput>& inputs,

@@ -67,6 +67,7 @@ TEST_F(VerbsTest, MistakesInMapNameThePlaceAndTheRemedy) {
             "p.yml:3:15: no column 'pric' here; did you mean 'price'?");
   EXPECT_THAT(Refused("map", R"j({"country": "US"})j"),
               HasSubstr("for the text write { value: US }"));
+  EXPECT_THAT(Refused("dedupe", R"j({"key": "nope"})j"), Not(HasSubstr("value:")));
   EXPECT_THAT(Refused("map", R"j({"total": "round(price", "2)": null})j"), HasSubstr("p.yml:2:"));
   EXPECT_THAT(Refused("map", R"j({"2)": null})j"),
               HasSubstr("an expression with a comma: quote it or give it its own line"));
@@ -99,8 +100,9 @@ TEST_F(VerbsTest, MistakesInMapNameThePlaceAndTheRemedy) {
 }
 
 TEST_F(VerbsTest, WarnsOfWhatCannotBeRepeated) {
-  ASSERT_TRUE(Lower("map", R"j({"x": "now()"})j", {orders_}).ok());
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("now gives another value at each run")));
+  ASSERT_TRUE(Lower("map", R"j({"x": "now()", "y": "current_date"})j", {orders_}).ok());
+  EXPECT_THAT(warnings_,
+              ElementsAre(HasSubstr("now() in step"), HasSubstr("current_date in step")));
 }
 
 TEST_F(VerbsTest, FilterTakesRowsForWhichTheConditionIsTrue) {

@@ -221,6 +221,63 @@ def check_says_where_and_what(project):
     expect_equal(project.sluice("check", "nothing").code, 2, "exit code for a pipeline that is not there")
 
 
+def check_looks_at_every_connection(project):
+    orders(project)
+    settings = (project.folder / "sluice.yml").read_text()
+    for wrong, said in {
+        "{ type: duckbd, path: a }": "connection 'x' has the unknown type 'duckbd'; did you mean 'duckdb'?",
+        "{ type: mariadb, host: h }": "MariaDB is reached as type: mysql",
+        "{ type: kafka, brokers: [a] }": "connections of type 'kafka' are not built yet: they come with streams",
+        "{ type: duckdb, pth: a }": "unknown key 'pth' in duckdb; did you mean 'path'?",
+    }.items():
+        project.write("sluice.yml", f"{settings.rstrip()}\n  x: {wrong}\n")
+        done = project.sluice("check")
+        expect_equal(done.code, 2, f"exit code with {wrong}\n{done.text}")
+        expect_in(said, done.err)
+        expect_in("1 of 2 connections have errors", done.err)
+        expect_in("orders: ok, 3 steps", done.out)
+        expect_equal(project.sluice("check", "orders").code, 0, "exit code of a pipeline that does not use it")
+        expect_in(said, project.sluice("connections", "test", "x").out)
+        project.pipeline("uses", PIPELINE.replace("into: warehouse", "into: x"))
+        done = project.sluice("check")
+        expect_equal(done.err.count(said), 1, f"times that it is said\n{done.err}")
+        expect_in("1 of 2 pipelines have errors", done.err)
+        (project.folder / "pipelines/uses.yml").unlink()
+
+
+def names_that_end_otherwise(project):
+    orders(project)
+    said = "/pipelines/other.yaml' is not read: the names of pipelines end in .yml; rename it other.yml"
+    project.write("pipelines/other.yaml", PIPELINE)
+    for words in (("run", "other"), ("check", "other"), ("check",)):
+        done = project.sluice(*words)
+        expect_equal(done.code, 2, f"exit code of {words}\n{done.text}")
+        expect_in(said, done.err)
+    expect_in("orders: ok", done.out)
+    expect_in(said, project.sluice("doctor").out)
+    (project.folder / "pipelines/other.yaml").unlink()
+    (project.folder / "sluice.yml").rename(project.folder / "sluice.yaml")
+    done = project.sluice("check")
+    expect_equal(done.code, 2, "exit code with sluice.yaml")
+    expect_in("sluice.yaml: this file is not read: the project is in sluice.yml; rename it", done.err)
+    (project.folder / "sluice.yaml").unlink()
+    (project.folder / "pipelines/orders.yml").unlink()
+    done = project.sluice("check")
+    expect_equal(done.code, 2, "exit code in an empty folder")
+    expect_in("sluice init makes a project", done.err)
+
+
+def check_of_what_others_run(project):
+    orders(project, pipeline="params: { least: { type: bigint, required: true } }\n" + PIPELINE.replace("amount > 0", '"amount > {{ params.least }}"'))
+    done = project.sluice("check")
+    expect_equal((done.code, done.err), (0, ""), f"check\n{done.text}")
+    expect_in("orders: not checked: it needs params: sluice check orders --param least=…", done.out)
+    expect_equal(project.sluice("check", "orders", "--param", "least=1").out, "orders: ok, 3 steps\n", "with its params")
+    expect_equal(project.sluice("check", "--param", "least=1", "orders").out, "orders: ok, 3 steps\n", "params before the name")
+    expect_in("parameter 'least' is required", project.sluice("check", "orders").err)
+    expect_equal(project.sluice("doctor").code, 0, "exit code of doctor")
+
+
 def plan_shows_everything(project):
     done = orders(project).sluice("plan", "orders")
     expect_equal(done.code, 0, f"exit code\n{done.text}")
@@ -357,7 +414,8 @@ def copy_says_what_is_wrong(project):
 
 
 TESTS = [version_help_and_usage, libraries_are_loaded_when_needed, a_missing_library_is_told, json_of_a_run, json_of_an_interval, json_of_errors, exit_code_3_where_rows_are_rejected,
-         what_is_loaded_is_not_loaded_again, a_renamed_pipeline_says_so, check_says_where_and_what, plan_shows_everything, preview_loads_nothing,
+         what_is_loaded_is_not_loaded_again, a_renamed_pipeline_says_so, check_says_where_and_what, check_looks_at_every_connection,
+         names_that_end_otherwise, check_of_what_others_run, plan_shows_everything, preview_loads_nothing,
          runs_and_logs_remember, found_from_a_subfolder, parameters, copy_csv_to_a_table, copy_a_glob_of_parquet_to_csv,
          copy_where_and_select, copy_modes_and_keys, copy_a_table_to_parquet,
          copy_after_its_records_were_deleted, copy_says_what_is_wrong]

@@ -103,6 +103,48 @@ def fmt_writes_once(project):
     expect_equal(done.code, 2, "exit code for a file that is no pipeline")
 
 
+def plans_of(project):
+    """What the plans compute: without places in files, and the revision, which is the text's."""
+    plans = {}
+    for path in sorted((project.folder / "pipelines").rglob("*.yml")):
+        for line in project.sluice("check", str(path)).out.splitlines():
+            name = line.split(":")[0]
+            done = project.sluice("plan", name, "--output", "json")
+            plan = json.loads(done.out) if done.code == 0 else {"error": done.code}
+            for word in ("revision", "warnings"):
+                plan.pop(word, None)
+            plans[name] = plan
+    return plans
+
+
+def fmt_leaves_the_examples_what_they_are(project):
+    """Every example is fmt's own layout, and comes out of a worse one with its comments, order and fingerprints."""
+    seen = 0
+    for settings in sorted((ROOT / "examples").rglob("sluice.yml")):
+        folder = project.folder / "fmt" / settings.parent.name
+        shutil.copytree(settings.parent, folder, ignore=shutil.ignore_patterns(".sluice", "*.duckdb*"))
+        example = Project(folder)
+        files = sorted(path for path in folder.rglob("*.yml") if path.name == "sluice.yml" or path.parent.name == "pipelines")
+        expect_equal(example.sluice("fmt", "--check").out, "", f"{settings.parent.name}: fmt would change")
+        for path in files:
+            lines = [" " * (len(line) - len(line.lstrip())) + line for line in path.read_text().splitlines()]
+            path.write_text("# first\n" + "\n".join(lines) + "   # last\n\n\n\n")
+        ugly, plans = [path.read_text() for path in files], plans_of(example)
+        done = example.sluice("fmt")
+        expect_equal(done.code, 0, f"{settings.parent.name}: exit code of fmt\n{done.text}")
+        expect_equal(plans_of(example), plans, f"{settings.parent.name}: what the plans compute")
+        expect_equal(example.sluice("fmt").out, "", f"{settings.parent.name}: a second time")
+        for path, before in zip(files, ugly):
+            expect(path.read_text() != before, f"{path}: not laid out anew")
+            expect_equal(comments(path.read_text()), comments(before), f"comments of {path}")
+        seen += len(plans)
+    expect(seen >= 20, f"only {seen} plans")
+
+
+def comments(text):
+    return [line.split("#", 1)[1].strip() for line in text.splitlines() if "#" in line]
+
+
 def fmt_types_writes_columns(project):
     project.write("orders.csv", 'id,"odd name",at\n1,a,2026-01-01 10:00:00\n2,b,2026-01-02 11:00:00\n')
     project.write("docs.ndjson", '{"a": 1, "deep": {"x": 1.5, "y": [1]}}\n')
@@ -140,6 +182,28 @@ def query_prints_tables_csv_and_json(project):
 def query_streams_what_is_large(project):
     done = project.sluice("query", "SELECT range AS i, repeat('x', 20) AS t FROM range(300000)", "--output", "csv")
     expect_equal((done.code, done.out.count("\n")), (0, 300001), "lines of csv")
+
+
+def query_names_the_tables_that_there_are(project):
+    done = project.sluice("query", "FROM ordrs")
+    expect_equal((done.code, done.err), (2, "sluice: query:1:6: there is no table 'ordrs'; nothing is loaded yet\n"), "before a load")
+    loaded(project)
+    expect_in("query:1:15: there is no table 'ordrs'; did you mean 'orders'?", project.sluice("query", "SELECT * FROM ordrs").err)
+    expect_in("there is no table 'elsewhere'; there are: orders\n", project.sluice("query", "SELECT * FROM elsewhere").err)
+
+
+def words_that_are_no_commands(project):
+    done = project.sluice("explain")
+    expect_equal((done.code, done.err), (2, "sluice: there is no command 'explain'; sluice --help lists them\n"), "an unknown word")
+    expect_in("there is no command 'chek'; did you mean 'check'?", project.sluice("chek", "orders").err)
+    done = project.sluice()
+    expect_equal(done.code, 2, "exit code of nothing")
+    expect_in("backfill", done.err, "the list of commands")
+    done = project.sluice("test")
+    expect_equal(done.code, 2, "exit code of test without tests")
+    expect_in("there is no file or folder 'tests'", done.err)
+    done = project.sluice("init", "my shop")
+    expect_in("Now: cd 'my shop' && sluice run hello\n", done.out)
 
 
 def query_only_reads(project):
@@ -269,8 +333,8 @@ def logs_by_level_and_time(project):
         expect_equal(project.sluice("logs", *words).code, 2, f"exit code of logs {words}")
 
 
-TESTS = [init_hello, init_csv_to_warehouse, init_stream, init_overwrites_nothing, fmt_writes_once, fmt_types_writes_columns,
-         query_prints_tables_csv_and_json, query_streams_what_is_large, query_only_reads, query_of_several_connections,
+TESTS = [init_hello, init_csv_to_warehouse, init_stream, init_overwrites_nothing, fmt_writes_once, fmt_leaves_the_examples_what_they_are, fmt_types_writes_columns,
+         query_prints_tables_csv_and_json, query_streams_what_is_large, query_only_reads, query_names_the_tables_that_there_are, words_that_are_no_commands, query_of_several_connections,
          connectors_and_their_keys, connections_are_tried, doctor_finds_what_is_wrong, completion_of_each_shell, logs_by_level_and_time]
 
 if __name__ == "__main__":

@@ -29,6 +29,20 @@ rows() {
   [ -f "$csv" ] && tail -n +2 "$csv" | sort
 }
 begin() { example=$1; mkdir -p "$work/$1"; cp -r "$here/examples/patterns/$1/." "$work/$1"; cd "$work/$1" || exit 1; }
+sluice() { "$SLUICE" "$@"; }
+# The commands of its README, in their order, as a reader types them in a fresh copy. Those of a1 and d1 need a server.
+as_written() {
+  [[ "$1" == a1_* || "$1" == d1_* ]] && return
+  mkdir -p "$work/written/$1" && cp -r "$here/examples/patterns/$1/." "$work/written/$1" && cd "$work/written/$1" || exit 1
+  local command code typed=0
+  while read -r command; do
+    said=$(eval "$command" 2>&1 </dev/null)
+    code=$?
+    typed=$((typed + 1))
+    if [ $code == 0 ] || [ $code == 3 ]; then pass; else fail "README: '$command' exits with $code"$'\n'"$said"; fi
+  done < <(sed -n 's/^    \(sluice [^#]*\).*/\1/p' README.md)
+  [ $typed -gt 0 ] || fail "its README shows no command"
+}
 own_tests() { out=$("$SLUICE" test tests 2>&1) && pass || fail "its own tests"$'\n'"$out"; }
 
 p1_partition_replacement() {
@@ -248,6 +262,7 @@ for folder in "$here"/examples/patterns/*/; do
   begin "$name"
   if declare -F "$name" >/dev/null; then "$name"; else fail "no outcome is asserted for it in test/e2e/examples.sh"; fi
   own_tests
+  as_written "$name"
 done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" == 0 ]

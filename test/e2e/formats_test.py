@@ -122,6 +122,8 @@ def encodings_that_are_told(project):
     project.write("b.csv", text.encode("utf-16-le"))
     load(project, "b.csv", ", encoding: utf-16", table="b")
     expect_equal(project.query("SELECT t FROM b ORDER BY id"), [["caf\u00e9"], ["\u00fcber"]], "utf-16 without a mark")
+    project.write("c.csv", "id,t\n1,a\n")
+    expect_in("c.csv' is not UTF-16: its characters are single bytes", load(project, "c.csv", ", encoding: utf-16", code=1, table="c").err)
 
 
 def naughty_strings_are_names(project):

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/glob.h"
 #include "base/text.h"
 #include "connector/file/origin.h"
 
@@ -23,6 +24,11 @@ class LocalFolders final : public Origin {
     for (const Written& glob : globs) {
       const std::string pattern = JoinPath(folder_, glob.text);
       const std::vector<std::string> paths = TRY(files_.Glob(pattern));
+      if (paths.empty() && !HasGlob(glob.text) && files_.Exists(pattern)) {
+        return RejectedError(fmt::format("'{}' is a folder; its files are '{}'", glob.text,
+                                         JoinPath(glob.text, "*")))
+            .At(glob.mark);
+      }
       if (paths.empty() && !allow_empty) {
         return RejectedError(
                    fmt::format("no file matches '{}' (allow_empty: on reads nothing instead)",

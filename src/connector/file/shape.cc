@@ -19,7 +19,7 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kHeadBytes = 16;
+constexpr uint64_t kHeadBytes = 4096;
 constexpr uint64_t kSniffedBytes = 4'000'000;
 constexpr uint64_t kMostLineBytes = 2'000'000;  // DuckDB's limit of a line
 

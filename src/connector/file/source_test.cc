@@ -270,6 +270,9 @@ TEST_F(FileSourceTest, ParquetHasItsOwnSchemaAndCount) {
 
 TEST_F(FileSourceTest, SaysWhatIsWrongWithPathAndFormat) {
   EXPECT_THAT(ErrorOf(*Make("none*.csv")), HasSubstr("p.yml:3:7: no file matches 'none*.csv'"));
+  std::filesystem::create_directories(probe_.Path("days"));
+  EXPECT_THAT(ErrorOf(*Make("days")),
+              HasSubstr("p.yml:3:7: 'days' is a folder; its files are 'days/*'"));
   auto request = FileRequest("none*.csv", {{"id", "bigint"}});
   request.config.allow_empty = true;
   EXPECT_TRUE(All(*Make(request)).empty());
