@@ -31,8 +31,16 @@ bool IsText(Physical type) {
 }
 
 void PutText(void* owner, uint64_t row, const char* bytes, uint64_t size) {
-  duckdb_unsafe_vector_assign_string_element_len(static_cast<duckdb_vector>(owner), row, bytes,
-                                                 size);
+  auto* const vector = static_cast<duckdb_vector>(owner);
+  duckdb_string_t text{};
+  if (size > sizeof(text.value.inlined.inlined)) {
+    duckdb_unsafe_vector_assign_string_element_len(vector, row, bytes, size);
+    return;
+  }
+  // It lies in its place itself, what is left of which is zero.
+  text.value.inlined.length = static_cast<uint32_t>(size);
+  std::copy_n(bytes, size, text.value.inlined.inlined);
+  static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector))[row] = text;
 }
 
 void CopyNulls(duckdb_vector vector, const uint64_t* validity, uint64_t rows) {

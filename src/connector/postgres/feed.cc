@@ -24,6 +24,9 @@ class CopyReader final : public PieceReader {
  public:
   CopyReader(std::shared_ptr<const CopyPlan> plan, std::unique_ptr<Connection> connection)
       : plan_(std::move(plan)), connection_(std::move(connection)) {}
+  ~CopyReader() override {
+    if (!reading_ && plan_->give_back) plan_->give_back(std::move(connection_));
+  }
 
   Status Start(const std::string& piece, const std::vector<uint64_t>& wanted,
                std::stop_token stop) override {
@@ -34,6 +37,7 @@ class CopyReader final : public PieceReader {
         fmt::format("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT binary)", Join(columns, ", "),
                     plan_->from, piece.empty() ? "" : " WHERE " + piece),
         std::move(stop)));
+    reading_ = true;
     begun_ = false;
     rows_ = 0;
     return Ok();
@@ -43,6 +47,7 @@ class CopyReader final : public PieceReader {
     while (block.bytes.size() < kPieceBlockBytes) {
       const size_t at = block.bytes.size();
       if (!TRY(connection_->Read(block.bytes, stop))) {
+        reading_ = false;
         if (connection_->copied() == rows_) return false;
         return InternalError(
             fmt::format("the server sent {} rows and says {}", rows_, connection_->copied()));
@@ -80,9 +85,10 @@ class CopyReader final : public PieceReader {
   }
 
   const std::shared_ptr<const CopyPlan> plan_;
-  const std::unique_ptr<Connection> connection_;
-  bool begun_ = false;  // the header of its COPY is behind us
-  uint64_t rows_ = 0;   // of this COPY
+  std::unique_ptr<Connection> connection_;
+  bool reading_ = false;  // in the middle of a COPY
+  bool begun_ = false;    // the header of its COPY is behind us
+  uint64_t rows_ = 0;     // of this COPY
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ struct CopyPlan {
   Encoding encoding = Encoding::kChecked;
   // A connection for one reader, in its transaction where it needs one.
   std::function<Result<std::unique_ptr<Connection>>(std::stop_token)> connect;
+  // Takes it when its reader has read a piece to the end and gets no other; null: it is closed.
+  std::function<void(std::unique_ptr<Connection>)> give_back;
 };
 
 // The scan's schema, feed and decoder.

@@ -11,6 +11,7 @@
 #include "connector/position.h"
 #include "connector/postgres/declared.h"
 #include "connector/postgres/feed.h"
+#include "connector/postgres/idle_connections.h"
 #include "connector/postgres/relay.h"
 #include "connector/postgres/statement.h"
 #include "connector/postgres/walk.h"
@@ -28,7 +29,11 @@ constexpr int64_t kPiecesPerReader = 4;
 class PostgresSource final : public Source {
  public:
   PostgresSource(Settings settings, ExtractRequest request, const ConnectorContext& context)
-      : settings_(std::move(settings)), request_(std::move(request)), context_(context) {}
+      : settings_(std::move(settings)),
+        request_(std::move(request)),
+        context_(context),
+        idle_(std::make_shared<IdleConnections>(
+            [this](std::stop_token stop) { return Fresh(std::move(stop)); })) {}
 
   Result<SourceShape> Describe(sql::Session&, std::stop_token stop) override {
     TRY(Learn(stop));
@@ -68,8 +73,12 @@ class PostgresSource final : public Source {
         .table = Named(),
         .readers = settings_.readers,
         .encoding = connection_->utf8() ? Encoding::kChecked : Encoding::kUnchecked,
-        .connect = {}};
-    plan.connect = [this](std::stop_token token) { return Fresh(std::move(token)); };
+        .connect = {},
+        .give_back = {}};
+    plan.connect = [idle = idle_](std::stop_token token) { return idle->Take(std::move(token)); };
+    plan.give_back = [idle = idle_](std::unique_ptr<Connection> connection) {
+      idle->GiveBack(std::move(connection));
+    };
     // A condition may have an index, which pages have not.
     if (IsWhole(range) && request_.condition.empty())
       plan.pieces = TRY(PagePieces(range.cuts[0], stop));
@@ -370,7 +379,7 @@ class PostgresSource final : public Source {
       end = TRY(connection_->Run(
           // From within: rows that are passed over are not written as texts.
           fmt::format(
-              "SELECT {} FROM (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}) AS s",
+              "SELECT {} FROM (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 2 OFFSET {}) AS s",
               walk_.Texts(), walk_.OrderBy(""), relation, fresh, walk_.OrderBy(""), rows - 1),
           {}, stop));
     }
@@ -388,14 +397,22 @@ class PostgresSource final : public Source {
       return std::optional<Range>(Range{.cuts = {cut}, .final = true});
     }
     cut.to = PositionText(end.rows[0]);
-    if (!final) {
-      final = TRY(connection_->Run(fmt::format("SELECT 1 FROM {} WHERE {} LIMIT 1", relation,
-                                               TRY(Beyond(cut.to))),
-                                   {}, stop))
-                  .rows.empty();
-    }
+    if (!final) final = !TRY(IsFollowed(end, relation, cut.to, stop));
     if (request_.config.incremental) cut.identity = Identity(cut);
     return std::optional<Range>(Range{.cuts = {cut}, .final = final});
+  }
+
+  // Whether there are rows beyond `to`, the first of the rows of `end`, which are one or two.
+  Result<bool> IsFollowed(const Answer& end, const std::string& relation, const std::string& to,
+                          const std::stop_token& stop) const {
+    // By a primary key the next row is beyond; by a cursor it may be as far.
+    if (end.rows.size() == 1 || walk_.starts_over) return end.rows.size() > 1;
+    // In order, or all rows up to there are looked at first.
+    const Answer beyond =
+        TRY(connection_->Run(fmt::format("SELECT 1 FROM {} WHERE {} ORDER BY {} LIMIT 1", relation,
+                                         TRY(Beyond(to)), walk_.OrderBy("")),
+                             {}, stop));
+    return !beyond.rows.empty();
   }
 
   // 0: as many as there are. A table that is no larger than the limit is not counted.
@@ -507,6 +524,7 @@ class PostgresSource final : public Source {
                         "SELECT pg_export_snapshot()",
                         {}, stop));
     const std::string snapshot = exported.rows.at(0).at(0).value_or("");
+    plan.give_back = {};  // they end with the transaction that they look at
     plan.connect = [this, holder,
                     snapshot](std::stop_token token) -> Result<std::unique_ptr<Connection>> {
       auto connection = TRY(Fresh(token));
@@ -524,6 +542,7 @@ class PostgresSource final : public Source {
   const Settings settings_;
   const ExtractRequest request_;
   const ConnectorContext context_;
+  const std::shared_ptr<IdleConnections> idle_;  // of the readers
   std::unique_ptr<Connection> connection_;
   TableName table_;
   std::string relation_;  // what follows FROM

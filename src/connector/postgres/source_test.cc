@@ -118,6 +118,23 @@ TEST_F(SourceTest, SeveralReadersShareALongRange) {
   }
 }
 
+TEST_F(SourceTest, ItsConnectionsReadOneRangeAfterTheOther) {
+  Rows("CREATE VIEW v AS SELECT pg_backend_pid() AS process, i FROM generate_series(1, 3) i");
+  auto source = Table("v");
+  const auto process = [&] {
+    const auto rows = Read(*source);
+    EXPECT_EQ(rows.size(), 3u);
+    return rows.empty() ? "" : rows[0][0];
+  };
+  const std::string first = process();
+  EXPECT_EQ(process(), first);
+  // One that has ended is nobody's error.
+  EXPECT_EQ(One("SELECT pg_terminate_backend(" + first + ", 10000)"), "t");
+  const std::string second = process();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(process(), second);
+}
+
 TEST_F(SourceTest, ASnapshotIsOneMoment) {
   Rows(
       "CREATE TABLE t (id bigint, v text); INSERT INTO t SELECT i, repeat('x', 1000) FROM "
