@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "base/text.h"
+#include "connector/postgres/environment.h"
 #include "main/command.h"
 #include "main/console.h"
 #include "sluice_version.h"
@@ -97,44 +97,8 @@ Option ProjectOption() {
 Option EnvOption() { return {"--env", "NAME", "The environment (default: SLUICE_ENV, or dev)"}; }
 Option OutputOption() { return {"--output", "FORMAT", "text (default) or json"}; }
 
-namespace {
-
-// What steers libpq and what a connection of ours does not name (postgres/connection.cc). The
-// others (PGHOST, PGPASSWORD …) are overruled there, and may be what a connection refers to.
-void ForgetVariablesOfLibpq() {
-  for (const char* name : {"PGSERVICE",
-                           "PGSERVICEFILE",
-                           "PGSYSCONFDIR",
-                           "PGOPTIONS",
-                           "PGHOSTADDR",
-                           "PGCHANNELBINDING",
-                           "PGREQUIREAUTH",
-                           "PGREQUIREPEER",
-                           "PGREQUIRESSL",
-                           "PGSSLCRL",
-                           "PGSSLCRLDIR",
-                           "PGSSLCERTMODE",
-                           "PGSSLSNI",
-                           "PGSSLCOMPRESSION",
-                           "PGSSLMINPROTOCOLVERSION",
-                           "PGSSLNEGOTIATION",
-                           "PGKRBSRVNAME",
-                           "PGSSLMAXPROTOCOLVERSION",
-                           "PGGSSLIB",
-                           "PGGSSDELEGATION",
-                           "PGLOADBALANCEHOSTS",
-                           "PGDATESTYLE",
-                           "PGTZ",
-                           "PGGEQO",
-                           "PGMINPROTOCOLVERSION",
-                           "PGMAXPROTOCOLVERSION"})
-    ::unsetenv(name);
-}
-
-}  // namespace
-
 int Main(int argc, char** argv) {
-  ForgetVariablesOfLibpq();
+  postgres::ForgetVariables();
   if (argc == 2 && std::string_view(argv[1]) == "--version") {
     std::printf("sluice %s\n", kSluiceVersion);
     return kExitOk;

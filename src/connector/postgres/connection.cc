@@ -90,7 +90,7 @@ class PqConnection final : public Connection {
                             : settings.tls == "verify" ? "verify-full"
                                                        : settings.tls;
     // What is not named here libpq would take from the environment or from files of its own; what
-    // has no harmless value to name, the program has taken out of its environment (main/cli.cc).
+    // has no harmless value to name is taken out of the environment (environment.h).
     std::vector<std::pair<const char*, const char*>> words{
         {"host", hosts.names.c_str()},
         {"port", hosts.ports.c_str()},
