@@ -145,7 +145,7 @@ class Runner {
       if (flow != nullptr && flow->rows.contains(step)) tries = flow->tries;
     }
     bool first = true;
-    const Status asked = Retrying(step, tries, [&](std::stop_token) -> Status {
+    Status asked = Retrying(step, tries, [&](std::stop_token) -> Status {
       if (std::exchange(first, false)) return error;
       return course_->Ask(step);
     });

@@ -191,13 +191,13 @@ Result<const Connection*> FindConnection(const Project& project, const std::stri
 }
 
 std::string StoreOf(const Project& project) {
-  const std::string store = JoinPath(project.folder, ".sluice");
+  std::string store = JoinPath(project.folder, ".sluice");
   if (project.environment == kDevelopment) return store;
   return JoinPath(store, "environments/" + project.environment);
 }
 
 std::string FindProject(Files& files, const std::string& from) {
-  const std::string start = Absolute(from);
+  std::string start = Absolute(from);
   for (std::string folder = start;; folder = ParentFolder(folder)) {
     if (files.Exists(JoinPath(folder, "sluice.yml"))) return folder;
     if (folder == "/" || folder == "." || folder.empty()) return start;

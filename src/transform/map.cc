@@ -245,10 +245,9 @@ Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignmen
                  Reach::kRow};
 }
 
-Verb VerbOfNames(std::string name, std::string summary, decltype(Verb::lower) lower) {
-  Verb verb{.facts = Spec<Written>(std::move(name), std::move(summary)).facts(),
-            .lower = std::move(lower),
-            .mentions = {}};
+Verb VerbOfNames(std::string_view name, std::string_view summary, decltype(Verb::lower) lower) {
+  Verb verb{
+      .facts = Spec<Written>(name, summary).facts(), .lower = std::move(lower), .mentions = {}};
   verb.facts.open = true;
   verb.facts.fields.push_back(
       {.name = "<name>",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spec/node.h"
@@ -35,6 +36,6 @@ Result<Lowered> ProjectTerms(const StepInput& input, const std::vector<Assignmen
                              Gathered gathered, LowerContext& context);
 
 // A verb whose keys are the user's own names.
-Verb VerbOfNames(std::string name, std::string summary, decltype(Verb::lower) lower);
+Verb VerbOfNames(std::string_view name, std::string_view summary, decltype(Verb::lower) lower);
 
 }  // namespace sluice

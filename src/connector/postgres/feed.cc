@@ -109,7 +109,7 @@ std::shared_ptr<sql::Scan> MakeCopyScan(CopyPlan given) {
              }});
   PieceFeed* const owned = feed.get();  // the scan outlives its decoders
   scan->feed = std::move(feed);
-  scan->decoder = [owned, plan](std::vector<uint64_t> projected) {
+  scan->decoder = [owned, plan](const std::vector<uint64_t>& projected) {
     owned->Want(projected);
     return MakeCopyDecoder(ColumnsOf(*plan, projected), plan->table, plan->encoding);
   };

@@ -168,7 +168,7 @@ class TableSource final : public Source {
     PieceFeed* const owned = feed.get();  // the scan outlives its decoders
     scan->feed = std::move(feed);
     scan->decoder = [owned, all = scan->schema, table = Named(),
-                     rules = system_->cell_rules()](std::vector<uint64_t> projected) {
+                     rules = system_->cell_rules()](const std::vector<uint64_t>& projected) {
       owned->Want(projected);
       Schema columns;
       for (const uint64_t index : projected) columns.push_back(all.at(index));
