@@ -206,7 +206,7 @@ struct PlanRequest {
   std::map<std::string, std::string> settings;  // --set key=value
   Micros now{0};
   bool preview = false;              // rows that no load takes are fine
-  bool described = false;            // destinations are asked for what only Describe says
+  bool described = false;            // both ends are asked for what only Describe says
   Progress known;                    // what the run knows already
   std::vector<std::string> callers;  // the pipelines whose runs lead to this one
   // As `pinned`, of any pipeline.
