@@ -195,3 +195,18 @@ def main_of(tests, words=None):
             print(f"FAILED {test.__name__}:\n{traceback.format_exc()}", flush=True)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or passed == 0 else 0
+
+
+def write_rows(project, name, numbers):
+    """in/NAME.ndjson, a row `id`, `name` for each number."""
+    project.write(f"in/{name}.ndjson", "".join(f'{{"id": {i}, "name": "n{i}"}}\n' for i in numbers))
+
+
+def load_rows(project, words, more="", step=""):
+    """The pipeline `load`, of what write_rows wrote into the table `orders` of the connection `db`."""
+    project.pipeline("load", f"""
+{more}
+steps:
+  rows: {{ extract: {{ from: file, path: "in/*.ndjson", columns: {{ id: bigint, name: varchar }} }} }}
+  out:  {{ load: {{ into: db, table: orders, {words} }}{step} }}
+""")

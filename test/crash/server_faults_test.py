@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import rig  # noqa: E402
-from rig import expect, expect_equal, expect_in  # noqa: E402
+from rig import expect, expect_equal, expect_in, load_rows, write_rows  # noqa: E402
 import s3_server  # noqa: E402
 import servers  # noqa: E402
 
@@ -46,16 +46,7 @@ def project_on(project, kind):
 
 
 def load(project, words, more="epoch: { max_rows: 4000 }\nretry: { attempts: 10, delay: 300ms, backoff: constant }", step=""):
-    project.pipeline("load", f"""
-{more}
-steps:
-  rows: {{ extract: {{ from: file, path: "in/*.ndjson", columns: {{ id: bigint, name: varchar }} }} }}
-  out:  {{ load: {{ into: db, table: orders, {words} }}{step} }}
-""")
-
-
-def write_rows(project, name, numbers):
-    project.write(f"in/{name}.ndjson", "".join(f'{{"id": {i}, "name": "n{i}"}}\n' for i in numbers))
+    load_rows(project, words, more, step)
 
 
 def run(project, *words, code=0):

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import naughty  # noqa: E402
 import rig  # noqa: E402
-from rig import Skipped, expect, expect_equal, expect_in  # noqa: E402
+from rig import Skipped, expect, expect_equal, expect_in, load_rows, write_rows  # noqa: E402
 import servers  # noqa: E402
 
 PASSWORD = servers.PASSWORD
@@ -143,19 +143,6 @@ def run(project, *words, code=0, **more):
     return done
 
 
-def write_rows(project, name, numbers):
-    project.write(f"in/{name}.ndjson", "".join(f'{{"id": {i}, "name": "n{i}"}}\n' for i in numbers))
-
-
-def load(project, words, more="", step=""):
-    project.pipeline("load", f"""
-{more}
-steps:
-  rows: {{ extract: {{ from: file, path: "in/*.ndjson", columns: {{ id: bigint, name: varchar }} }} }}
-  out:  {{ load: {{ into: db, table: orders, {words} }}{step} }}
-""")
-
-
 # What the destination remembers
 
 
@@ -172,7 +159,7 @@ def refused_then_resynced(project, had, knows):
 def restored_from_a_backup(system):
     """The destination is that of yesterday: refused with both numbers; resync goes on from what is there."""
     project = system.project
-    load(project, "mode: append")
+    load_rows(project, "mode: append")
     write_rows(project, 1, range(10))
     run(project, "load")
     system.back_up()
@@ -186,7 +173,7 @@ def restored_from_a_backup(system):
 
 def records_dropped(system):
     project = system.project
-    load(project, "mode: upsert, key: id")
+    load_rows(project, "mode: upsert, key: id")
     write_rows(project, 1, range(10))
     run(project, "load")
     system.ask("DROP TABLE _sluice_epochs")
@@ -445,7 +432,7 @@ def a_deadlock(system):
     system.ask("CREATE TABLE orders (id bigint PRIMARY KEY, name varchar(20))", "INSERT INTO orders VALUES (1, 'old'), (2, 'old'), (3, 'old')",
                "CREATE TABLE heavy (id bigint PRIMARY KEY)")
     write_rows(project, 1, [1, 2])
-    load(project, "mode: upsert, key: id", more="retry: { attempts: 5, delay: 10ms }")
+    load_rows(project, "mode: upsert, key: id", more="retry: { attempts: 5, delay: 10ms }")
     if system.name == "postgres":
         deadlocks = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{system.database}'"
         waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -514,7 +501,7 @@ def the_environment_changes_nothing(system):
             "MYSQL_HOST": "127.0.0.9", "MYSQL_TCP_PORT": "1", "MYSQL_PWD": PASSWORD, "MYSQL_UNIX_PORT": "/nowhere", "MARIADB_HOME": str(home),
             "MYSQL_HOME": str(home), "MYSQL_TEST_LOGIN_FILE": str(home / ".my.cnf")}
     write_rows(project, 1, range(10))
-    load(project, "mode: append")
+    load_rows(project, "mode: append")
     run(project, "load", env=evil)
     expect_equal(system.ask("SELECT count(*), max(name) FROM orders"), [["10", "n9"]], "rows")
     # A wrong password stays one, though the right one lies about.
@@ -576,7 +563,7 @@ def no_permission_to_write(system):
     project = system.project
     role = f"writer_{system.database}"
     write_rows(project, 1, range(10))
-    load(project, "mode: append", more="retry: { attempts: 3, delay: 30s }", step=", on_row_error: reject")
+    load_rows(project, "mode: append", more="retry: { attempts: 3, delay: 30s }", step=", on_row_error: reject")
     system.ask("CREATE TABLE orders (id bigint, name varchar(20), _sluice_epoch bigint)", f"CREATE USER '{role}'@'%' IDENTIFIED BY '{PASSWORD}'",
                f"GRANT SELECT ON {system.database}.orders TO '{role}'@'%'")
     system.ask(f"GRANT CREATE ON {system.database}.* TO '{role}'@'%'")
